@@ -1,0 +1,85 @@
+//! An entry of a conversation's log.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::ids::{ConversationId, EntryId, Seq, UserId};
+
+/// What an entry records. The numbers are stored and rung: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i16)]
+pub enum EntryKind {
+    /// A message; the body is its text.
+    Message = 0,
+    /// The group came to be; the body is its name, the recipient its creator.
+    GroupCreated = 1,
+    /// The recipient became a member, added by the sender.
+    MemberAdded = 2,
+    /// The recipient (who is the sender) left.
+    MemberLeft = 3,
+}
+
+impl EntryKind {
+    /// The kind that a stored number stands for; `None` for one that a newer version wrote.
+    pub fn from_number(number: i16) -> Option<Self> {
+        [Self::Message, Self::GroupCreated, Self::MemberAdded, Self::MemberLeft]
+            .into_iter()
+            .find(|kind| *kind as i16 == number)
+    }
+}
+
+/// One committed change of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The log it belongs to.
+    pub conversation: ConversationId,
+    /// Its place there.
+    pub seq: Seq,
+    /// Its number over all logs.
+    pub id: EntryId,
+    /// Its public name.
+    pub uuid: Uuid,
+    /// What it records.
+    pub kind: EntryKind,
+    /// Who caused it.
+    pub sender: UserId,
+    /// The peer of a dialog's message; the user whom a membership entry is about; none for a group's message.
+    pub recipient: Option<UserId>,
+    /// The sender's idempotency key.
+    pub client_id: Uuid,
+    /// Text, by kind.
+    pub body: Arc<str>,
+    /// When it was committed, as the database's clock had it.
+    pub created_at: Timestamp,
+}
+
+impl Entry {
+    /// The two users of the dialog whose message this is; `None` for an entry of a group.
+    pub fn dialog(&self) -> Option<(UserId, UserId)> {
+        match (self.kind, self.recipient) {
+            (EntryKind::Message, Some(peer)) => Some((self.sender, peer)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_keep_their_numbers() {
+        for (number, kind) in [
+            (0, EntryKind::Message),
+            (1, EntryKind::GroupCreated),
+            (2, EntryKind::MemberAdded),
+            (3, EntryKind::MemberLeft),
+        ] {
+            assert_eq!(EntryKind::from_number(number), Some(kind));
+            assert_eq!(kind as i16, number);
+        }
+        assert_eq!(EntryKind::from_number(99), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! Why a request was refused. A code for programs and a sentence for people; never the inside of a database error.
+
+/// The one error of the gateway's use cases.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GatewayError {
+    /// The frame is not JSON, or not a request.
+    #[error("The frame is not a JSON object with a type")]
+    Malformed,
+    /// The request's type is not one of the dialect's.
+    #[error("There is no such type")]
+    UnknownType,
+    /// A parameter is missing, of the wrong type, or out of its limits.
+    #[error("Invalid params: {field} {reason}")]
+    Invalid {
+        /// The parameter, as the wire spells it.
+        field: &'static str,
+        /// What it must be.
+        reason: &'static str,
+    },
+    /// The message has no text.
+    #[error("The content must not be empty")]
+    ContentEmpty,
+    /// The message is too long.
+    #[error("The content must have at most {limit} bytes")]
+    ContentTooLong {
+        /// Bytes of UTF-8.
+        limit: usize,
+    },
+    /// Nobody has this id, or the account was removed.
+    #[error("There is no such user")]
+    UnknownUser,
+    /// No group has this id.
+    #[error("There is no such group")]
+    UnknownGroup,
+    /// The asking user is not a member.
+    #[error("User is not a member of this group")]
+    NotMember,
+    /// The user to be added is one already.
+    #[error("User is already a member of this group")]
+    AlreadyMember,
+    /// The group has as many members as it may.
+    #[error("The group has no room for another member")]
+    GroupFull,
+    /// A user is in as many conversations as they may.
+    #[error("The user is in too many conversations")]
+    TooManyConversations,
+    /// The idempotency key was used for another message.
+    #[error("This clientMessageId belongs to another message")]
+    IdempotencyConflict,
+    /// A part we need does not answer or has no room; the same request may succeed later.
+    #[error("The service is temporarily unavailable, try again")]
+    Unavailable,
+    /// A fault of ours; the log has the cause.
+    #[error("Internal error")]
+    Internal,
+}
+
+impl GatewayError {
+    /// An [`GatewayError::Invalid`].
+    pub fn invalid(field: &'static str, reason: &'static str) -> Self {
+        Self::Invalid { field, reason }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownType => "unknown_type",
+            Self::Invalid { .. } => "invalid_params",
+            Self::ContentEmpty => "content_empty",
+            Self::ContentTooLong { .. } => "content_too_long",
+            Self::UnknownUser => "unknown_user",
+            Self::UnknownGroup => "unknown_group",
+            Self::NotMember => "not_a_member",
+            Self::AlreadyMember => "already_a_member",
+            Self::GroupFull => "group_full",
+            Self::TooManyConversations => "too_many_conversations",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The words of messaging: plain data and rules, no I/O, no wire format.
+
+pub mod ids;
+
+pub mod content;
+pub mod page;
+
+pub mod entry;
+pub mod event;
+
+pub mod command;
+pub mod reply;
+
+pub mod error;
