@@ -1,0 +1,15 @@
+//! The accounts service.
+//!
+//! ```text
+//! main → app → {http, grpc} → usecase → {store, crypto, notices} → domain
+//! ```
+//! Rooms talk down, results come up. SQL lives in `store` only, axum in `http` only, tonic in `grpc` only, redis in
+//! `notices` only; `domain` does no input or output.
+
+pub mod domain;
+
+pub mod crypto;
+pub mod notices;
+pub mod store;
+
+pub mod usecase;

@@ -1,0 +1,167 @@
+//! The file that holds the signing keys: made on the first start, by one of the processes that start together.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::keys::{KeyError, Keys, generate_pem};
+
+/// Readable and writable by the owner alone.
+const MODE: u32 = 0o600;
+/// Permissions of everybody else, which a key file must not have.
+const OTHERS: u32 = 0o007;
+
+/// Why the file gives no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file or its folder cannot be used.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Everybody on the machine may read the key.
+    #[error("{0}: must not be accessible to everybody (chmod 600)")]
+    Exposed(PathBuf),
+    /// What is in the file.
+    #[error("{path}: {source}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+}
+
+/// The keys in the file. A missing file is created, complete or not at all: of several processes that start at once
+/// one wins, and the others read its key.
+///
+/// # Errors
+/// [`KeyFileError`].
+pub fn load_or_create(path: &Path) -> Result<Keys, KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let key = |source| KeyFileError::Key { path: path.to_owned(), source };
+    let text = match read(path).map_err(io)? {
+        Some(text) => text,
+        None => {
+            create(path, &SecretString::from(generate_pem().map_err(key)?)).map_err(io)?;
+            read(path).map_err(io)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))?
+        }
+    };
+    if fs::metadata(path).map_err(io)?.mode() & OTHERS != 0 {
+        return Err(KeyFileError::Exposed(path.to_owned()));
+    }
+    Keys::from_pem(text.expose_secret()).map_err(key)
+}
+
+fn read(path: &Path) -> io::Result<Option<SecretString>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(SecretString::from(text))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes beside the path first and links the whole file to its name: linking fails when the name is taken.
+fn create(path: &Path, pem: &SecretString) -> io::Result<()> {
+    let draft = path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()));
+    let linked = write(&draft, pem).and_then(|()| fs::hard_link(&draft, path));
+    let removed = fs::remove_file(&draft);
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    removed?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write(draft: &Path, pem: &SecretString) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(draft)?;
+    file.write_all(pem.expose_secret().as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// A folder of its own for a test, removed afterwards.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            let path = std::env::temp_dir().join(format!("accounts-key-{}", uuid::Uuid::new_v4()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join("signing.pem")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_file_is_made_once_and_private() {
+        let folder = Folder::new();
+        let made = load_or_create(&folder.file()).unwrap();
+        let read = load_or_create(&folder.file()).unwrap();
+        assert_eq!(made.signing().id, read.signing().id);
+        assert_eq!(fs::metadata(folder.file()).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn processes_that_start_together_end_with_one_key() {
+        let folder = Folder::new();
+        let barrier = Barrier::new(16);
+        let start = || {
+            barrier.wait();
+            load_or_create(&folder.file()).unwrap().signing().id.clone()
+        };
+        let ids: std::collections::HashSet<String> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert_eq!(ids.len(), 1);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_exposed_file_is_refused() {
+        let folder = Folder::new();
+        load_or_create(&folder.file()).unwrap();
+        fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(load_or_create(&folder.file()), Err(KeyFileError::Exposed(_))));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_kept() {
+        let folder = Folder::new();
+        fs::write(folder.file(), "hunter2").unwrap();
+        fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o600)).unwrap();
+        let error = load_or_create(&folder.file()).unwrap_err().to_string();
+        assert!(error.contains("signing.pem") && !error.contains("hunter2"), "{error}");
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), "hunter2");
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let error = load_or_create(Path::new("/nonexistent/signing.pem")).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/signing.pem"), "{error}");
+    }
+}

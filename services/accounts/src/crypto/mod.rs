@@ -1,0 +1,11 @@
+//! Password hashes and signed tokens. Knows neither where they are stored nor how they travel.
+
+mod key_file;
+mod keys;
+mod password;
+mod token;
+
+pub use key_file::{KeyFileError, load_or_create};
+pub use keys::{KeyError, Keys};
+pub use password::{HashLimits, PasswordHashes};
+pub use token::{TokenConfig, Tokens};

@@ -1,0 +1,201 @@
+//! Argon2id off the runtime's threads, a few at a time.
+//!
+//! A hash costs tens of milliseconds and megabytes on purpose. So the number in work is bounded, the number waiting is
+//! bounded, and who waits too long is told to come back: a flood of log-ins must not take the machine.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::time::timeout;
+
+use crate::domain::{Error, Password};
+
+/// Cost of a hash and bounds of the work.
+#[derive(Debug, Clone)]
+pub struct HashLimits {
+    /// Memory of one hash, KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes of one hash.
+    pub parallelism: u32,
+    /// Hashes in work at once.
+    pub concurrency: usize,
+    /// Requests that may wait for their turn.
+    pub queue: usize,
+    /// How long one may wait.
+    pub wait: Duration,
+}
+
+/// Makes and checks password hashes. Cheap to clone.
+#[derive(Clone)]
+pub struct PasswordHashes {
+    argon2: Argon2<'static>,
+    /// A hash that no password fits: checked when the user is unknown, so that both answers take the same time.
+    decoy: Arc<str>,
+    admitted: Arc<Semaphore>,
+    working: Arc<Semaphore>,
+    wait: Duration,
+}
+
+impl fmt::Debug for PasswordHashes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordHashes").field("wait", &self.wait).finish_non_exhaustive()
+    }
+}
+
+impl PasswordHashes {
+    /// Computes the decoy, which takes as long as one hash.
+    ///
+    /// # Errors
+    /// The parameters are outside of what Argon2 allows.
+    pub fn new(limits: &HashLimits) -> Result<Self, argon2::password_hash::Error> {
+        let params = Params::new(limits.memory_kib, limits.iterations, limits.parallelism, None)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let decoy = argon2.hash_password(uuid::Uuid::new_v4().as_bytes())?.to_string();
+        Ok(Self {
+            argon2,
+            decoy: decoy.into(),
+            admitted: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
+            working: Arc::new(Semaphore::new(limits.concurrency)),
+            wait: limits.wait,
+        })
+    }
+
+    /// The PHC string of a new password, with a salt of its own.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too many wait already, or this one has waited too long.
+    pub async fn hash(&self, password: Password) -> Result<String, Error> {
+        let hash = self.work(move |argon2| argon2.hash_password(password.expose().as_bytes())).await?;
+        hash.map(|hash| hash.to_string()).map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// Whether `password` fits `hash`. Without a hash the work is done all the same and the answer is no.
+    ///
+    /// # Errors
+    /// As [`PasswordHashes::hash`]; [`Error::Internal`] when the stored hash cannot be read.
+    pub async fn verify(&self, password: Password, hash: Option<&str>) -> Result<bool, Error> {
+        let known = hash.is_some();
+        let stored =
+            PasswordHash::new(hash.unwrap_or(&self.decoy)).map_err(|error| Error::Internal(error.into()))?;
+        let fits =
+            self.work(move |argon2| argon2.verify_password(password.expose().as_bytes(), &stored)).await?;
+        match fits {
+            Ok(()) => Ok(known),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(error) => Err(Error::Internal(error.into())),
+        }
+    }
+
+    async fn work<T, F>(&self, job: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Argon2<'static>) -> T + Send + 'static,
+    {
+        let turn = self.turn().await?;
+        let argon2 = self.argon2.clone();
+        let job = tokio::task::spawn_blocking(move || {
+            // The permits live as long as the work, also when the client has gone away.
+            let _turn = turn;
+            job(&argon2)
+        });
+        job.await.map_err(|error| Error::Internal(error.into()))
+    }
+
+    async fn turn(&self) -> Result<Turn, Error> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|refused| match refused {
+            TryAcquireError::NoPermits => Error::Busy,
+            TryAcquireError::Closed => Error::Internal("the password queue is closed".into()),
+        })?;
+        let waiting = Counted::new("accounts_password_hashes_waiting");
+        let working = timeout(self.wait, Arc::clone(&self.working).acquire_owned()).await;
+        drop(waiting);
+        let working = working.map_err(|_| Error::Busy)?.map_err(|error| Error::Internal(error.into()))?;
+        Ok(Turn {
+            _admitted: admitted,
+            _working: working,
+            _active: Counted::new("accounts_password_hashes_active"),
+        })
+    }
+}
+
+/// The right to compute one hash.
+struct Turn {
+    _admitted: OwnedSemaphorePermit,
+    _working: OwnedSemaphorePermit,
+    _active: Counted,
+}
+
+/// Counts itself in a gauge as long as it lives.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(name: &'static str) -> Self {
+        let gauge = metrics::gauge!(name);
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hashes(concurrency: usize, queue: usize, wait: Duration) -> PasswordHashes {
+        let limits = HashLimits { memory_kib: 64, iterations: 1, parallelism: 1, concurrency, queue, wait };
+        PasswordHashes::new(&limits).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hash_fits_its_password_only() {
+        let hashes = hashes(1, 1, Duration::from_secs(5));
+        let hash = hashes.hash(Password::given("open sesame")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        assert!(hashes.verify(Password::given("open sesame"), Some(&hash)).await.unwrap());
+        assert!(!hashes.verify(Password::given("open barley"), Some(&hash)).await.unwrap());
+        assert!(!hashes.verify(Password::given("open sesame"), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_same_password_never_has_the_same_hash() {
+        let hashes = hashes(1, 1, Duration::from_secs(5));
+        let one = hashes.hash(Password::given("open sesame")).await.unwrap();
+        let two = hashes.hash(Password::given("open sesame")).await.unwrap();
+        assert_ne!(one, two);
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_hash_is_our_fault() {
+        let hashes = hashes(1, 1, Duration::from_secs(5));
+        let result = hashes.verify(Password::given("x"), Some("md5:abc")).await;
+        assert!(matches!(result, Err(Error::Internal(_))), "{result:?}");
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_refused_at_once() {
+        let hashes = hashes(1, 0, Duration::from_secs(3_600));
+        let turn = hashes.turn().await.unwrap();
+        assert!(matches!(hashes.hash(Password::given("x")).await, Err(Error::Busy)));
+        drop(turn);
+        assert!(hashes.hash(Password::given("x")).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_has_an_end() {
+        let hashes = hashes(1, 1, Duration::from_secs(2));
+        let _turn = hashes.turn().await.unwrap();
+        assert!(matches!(hashes.hash(Password::given("x")).await, Err(Error::Busy)));
+    }
+}

@@ -1,0 +1,141 @@
+//! Access tokens: JWTs (RFC 7519) signed with EdDSA, of the type `at+jwt` (RFC 9068, section 2.1).
+//!
+//! Beside the registered claims they carry `id`, `email` and `firstName`, which clients of the documented system read.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::keys::Keys;
+use crate::domain::{Bearer, Error, User, UserId};
+
+/// Header `typ`: an access token, not to be confused with any other JWT.
+const TYPE: &str = "at+jwt";
+/// How far clocks of two machines may be apart, seconds.
+const LEEWAY_SECONDS: i64 = 30;
+/// Longest token that is looked at, bytes.
+const TOKEN_BYTES_MAX: usize = 4_096;
+
+/// Who issues tokens, for whom, and for how long.
+#[derive(Debug, Clone)]
+pub struct TokenConfig {
+    /// Claim `iss`.
+    pub issuer: String,
+    /// Claim `aud`.
+    pub audience: String,
+    /// Life of a token.
+    pub ttl: Duration,
+}
+
+/// Signs and verifies access tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    keys: Keys,
+    config: TokenConfig,
+    validation: Validation,
+    jwks: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    exp: i64,
+    iat: i64,
+    jti: Uuid,
+    sid: Uuid,
+    id: i64,
+    email: String,
+    #[serde(rename = "firstName")]
+    first_name: Option<String>,
+}
+
+impl Tokens {
+    /// # Errors
+    /// [`Error::Internal`] when the public keys cannot be written as JSON.
+    pub fn new(keys: Keys, config: TokenConfig) -> Result<Self, Error> {
+        let jwks = serde_json::to_string(&keys.public()).map_err(|error| Error::Internal(error.into()))?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[&config.issuer]);
+        validation.set_audience(&[&config.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // The library reads the machine's clock; the times are compared in `verify`, against the clock that is passed.
+        validation.validate_exp = false;
+        Ok(Self { keys, config, validation, jwks })
+    }
+
+    /// The public keys: a JSON Web Key Set, newest first.
+    pub fn jwks(&self) -> &str {
+        &self.jwks
+    }
+
+    /// Life of a token.
+    pub fn ttl(&self) -> Duration {
+        self.config.ttl
+    }
+
+    /// A token for one session of a user.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when signing fails.
+    pub fn sign(&self, user: &User, session_id: Uuid, now: Timestamp) -> Result<String, Error> {
+        let key = self.keys.signing();
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(key.id.clone());
+        let iat = now.as_second();
+        let claims = Claims {
+            iss: self.config.issuer.clone(),
+            aud: self.config.audience.clone(),
+            sub: user.uuid,
+            exp: iat.saturating_add_unsigned(self.config.ttl.as_secs()),
+            iat,
+            jti: Uuid::new_v4(),
+            sid: session_id,
+            id: user.id.get(),
+            email: user.profile.email.clone(),
+            first_name: user.profile.first_name.clone(),
+        };
+        encode(&header, &claims, &key.signing).map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// What a valid token says.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], whatever is wrong with it.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Bearer, Error> {
+        self.claims(token)
+            .filter(|claims| self.holds_at(claims, now.as_second()))
+            .and_then(|claims| {
+                let user_id = UserId::new(claims.id).ok()?;
+                Some(Bearer { user_id, user_uuid: claims.sub, session_id: claims.sid })
+            })
+            .ok_or(Error::Unauthorized)
+    }
+
+    fn claims(&self, token: &str) -> Option<Claims> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let header = decode_header(token).ok()?;
+        // `crit` names what a verifier must understand; we understand no extension.
+        if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
+            return None;
+        }
+        let key = self.keys.find(header.kid.as_deref()?)?;
+        Some(decode::<Claims>(token, &key.verifying, &self.validation).ok()?.claims)
+    }
+
+    fn holds_at(&self, claims: &Claims, now: i64) -> bool {
+        let not_expired = now < claims.exp.saturating_add(LEEWAY_SECONDS);
+        let not_early = claims.iat <= now.saturating_add(LEEWAY_SECONDS);
+        not_expired && not_early
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Users and sessions in PostgreSQL: all SQL of the service, and rows turned into domain values.
+//!
+//! Every statement is a constant with bound parameters; a test prepares each of them against the migrated schema.
+//! Nothing here waits for anything but PostgreSQL, and no transaction outlives one method.
+
+mod changes;
+mod error;
+mod listing;
+mod rows;
+mod sessions;
+mod statement;
+mod users;
+
+use deadpool_postgres::Pool;
+use tokio_postgres::Row;
+use tracing::Instrument as _;
+
+use self::error::StoreError;
+use self::statement::{Params, Statement};
+
+/// The migrations of this service's schema.
+pub mod migrations {
+    refinery::embed_migrations!("../../migrations/accounts");
+}
+
+/// The users and their sessions. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: Pool,
+}
+
+impl Store {
+    /// A store over a pool whose connections have the service's schema in their search path.
+    pub fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    /// Runs one statement on its own.
+    async fn rows(&self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>, StoreError> {
+        let run = async {
+            let client = self.pool.get().await?;
+            let prepared = client.prepare_cached(statement.sql).await?;
+            Ok(client.query(&prepared, params).await?)
+        };
+        run.instrument(statement.span()).await
+    }
+
+    /// As [`Store::rows`], for a statement that gives at most one row.
+    async fn row(&self, statement: &Statement, params: &Params<'_>) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(statement, params).await?.into_iter().next())
+    }
+}
+
+/// Every statement of the store.
+#[cfg(test)]
+fn statements() -> Vec<Statement> {
+    [users::STATEMENTS, changes::STATEMENTS, listing::STATEMENTS, sessions::STATEMENTS].concat()
+}
+
+#[cfg(test)]
+mod tests;
