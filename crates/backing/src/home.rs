@@ -37,7 +37,7 @@ impl Home {
     /// When the folder cannot be created, or was left by another user's run.
     pub fn open(path: &Path) -> Result<Self> {
         let user = ServerUser::detect()?;
-        let asked = std::path::absolute(path).context("find the servers' folder")?;
+        let asked = canonical(path)?;
         let root = match user {
             ServerUser::Ourselves => open_own(&asked)?,
             ServerUser::Other { .. } => open_twin(&asked)?,
@@ -206,14 +206,21 @@ fn open_twin(asked: &Path) -> Result<PathBuf> {
     } else if asked.exists() {
         bail!("{} was made by a normal user: run as that user, or remove it", asked.display());
     }
-    if let Some(parent) = asked.parent() {
-        make_dir(parent, 0o755)?;
-    }
     match symlink(&twin, asked) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(twin),
         Err(error) => Err(error).with_context(|| format!("link {} to {}", asked.display(), twin.display())),
         Ok(()) => Ok(twin),
     }
+}
+
+/// One name for one folder, however the caller spelled it; the folder itself may be missing, or a link.
+fn canonical(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).context("find the servers' folder")?;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        bail!("{} is no place for the servers' folder", path.display());
+    };
+    make_dir(parent, 0o755)?;
+    Ok(parent.canonicalize().with_context(|| format!("find {}", parent.display()))?.join(name))
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<()> {

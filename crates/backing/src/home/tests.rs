@@ -40,3 +40,16 @@ fn clear_refuses_while_in_use_and_leaves_nothing() {
     assert!(!root.exists());
     assert!(!path.is_symlink() && !path.exists());
 }
+
+#[test]
+fn one_folder_has_one_lock_however_it_is_spelled() {
+    let path = scratch("spelled");
+    let home = Home::open(&path).expect("home");
+    let detour = std::env::temp_dir().join("messenger-detour");
+    std::fs::create_dir_all(&detour).expect("detour");
+    let spelled = detour.join("..").join(path.file_name().expect("name"));
+    let held = home.claim("up").expect("claim");
+    Home::open(&spelled).and_then(|same| same.claim("up")).expect_err("the same place");
+    drop(held);
+    home.clear().expect("clear");
+}

@@ -1,0 +1,94 @@
+//! The servers behind the tests: given by the environment, or started once a process.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result};
+use messenger_backing::{Durability, Home, Place, Postgres, PostgresOptions, Redis, RedisOptions};
+
+/// Below the workspace's target folder, shared with `cargo xtask`.
+const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dev/servers");
+
+/// The PostgreSQL and the Redis that all tests of a process share.
+#[derive(Debug)]
+pub struct Servers {
+    postgres: Postgres,
+    redis: Redis,
+}
+
+impl Servers {
+    /// URL from which databases can be created; use [`crate::database`] for one of your own.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        self.postgres.admin_url()
+    }
+
+    /// URL of another database on the same server.
+    #[must_use]
+    pub fn database_url(&self, database: &str) -> String {
+        self.postgres.url(database)
+    }
+
+    /// URL of the shared Redis. Whoever publishes there is heard by every test: choose names of your own, or take a
+    /// [`private_redis`].
+    #[must_use]
+    pub fn redis_url(&self) -> String {
+        self.redis.url()
+    }
+}
+
+/// The shared servers: `TEST_DATABASE_URL` and `TEST_REDIS_URL` where they are set, as `cargo xtask test` does, else
+/// disposable ones that end with this process. The first call takes a second or two.
+///
+/// # Panics
+/// When they cannot be started; the message says what to install.
+#[must_use]
+pub fn servers() -> &'static Servers {
+    static SERVERS: OnceLock<Servers> = OnceLock::new();
+    SERVERS.get_or_init(|| start_shared().unwrap_or_else(|error| panic!("servers for the tests: {error:#}")))
+}
+
+/// A PostgreSQL of the test's own, to be killed, frozen and restarted; `settings` are added to the defaults.
+///
+/// With [`Durability::Durable`] committed data survive [`messenger_backing::PostgresServer::stop_immediate`].
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn private_postgres(durability: Durability, settings: &[(&str, &str)]) -> Postgres {
+    let start = || {
+        let place = place()?;
+        Postgres::start(PostgresOptions { settings, ..PostgresOptions::new(&place, durability) }, &quiet)
+    };
+    start().unwrap_or_else(|error| panic!("a PostgreSQL of the test's own: {error:#}"))
+}
+
+/// A Redis of the test's own, to be killed, frozen and restarted.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn private_redis() -> Redis {
+    let start = || Redis::start(RedisOptions::new(&place()?), &quiet);
+    start().unwrap_or_else(|error| panic!("a Redis of the test's own: {error:#}"))
+}
+
+fn start_shared() -> Result<Servers> {
+    let place = place()?;
+    let mut postgres = PostgresOptions::new(&place, Durability::Disposable);
+    postgres.url = variable("TEST_DATABASE_URL")?;
+    let mut redis = RedisOptions::new(&place);
+    redis.url = variable("TEST_REDIS_URL")?;
+    Ok(Servers { postgres: Postgres::start(postgres, &quiet)?, redis: Redis::start(redis, &quiet)? })
+}
+
+fn place() -> Result<Place> {
+    Home::open(Path::new(HOME))?.claim_any("test")
+}
+
+fn quiet(_: &str) {}
+
+fn variable(key: &str) -> Result<Option<String>> {
+    let text = std::env::var_os(key).map(std::ffi::OsString::into_string);
+    text.transpose().ok().with_context(|| format!("{key} is not UTF-8"))
+}
