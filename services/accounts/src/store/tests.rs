@@ -1,1 +1,282 @@
+use std::time::Duration;
 
+use jiff::Timestamp;
+use messenger_chassis::migrate;
+use messenger_chassis::postgres::{self, PostgresConfig};
+use messenger_support::{TestDatabase, database};
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::{
+    Bearer, Email, Error, Name, NewUser, Page, ProfileChange, SearchLimit, SearchText, Session, User, UserId,
+};
+
+const NOW: Timestamp = Timestamp::constant(1_800_000_000, 123_000_000);
+const HASH: &str = "$argon2id$first";
+
+/// A store over a migrated database of its own.
+async fn store() -> (TestDatabase, Store) {
+    let database = database().await;
+    let config = PostgresConfig {
+        url: database.url_for("accounts").into(),
+        connections: 8,
+        wait: Duration::from_secs(10),
+        statement: Duration::from_secs(20),
+    };
+    let connection = postgres::connection_config(&config).unwrap();
+    migrate::run(&connection, migrations::migrations::runner()).await.unwrap();
+    let store = Store::new(postgres::pool(&config).unwrap());
+    (database, store)
+}
+
+fn new_user(email: &str, first: Option<&str>, last: Option<&str>) -> NewUser {
+    let name = |text: Option<&str>| text.map(|text| Name::parse(text).unwrap());
+    NewUser { email: Email::parse(email).unwrap(), first_name: name(first), last_name: name(last) }
+}
+
+async fn insert(store: &Store, email: &str, first: Option<&str>, last: Option<&str>) -> UserId {
+    store.insert_user(&new_user(email, first, last), HASH, NOW).await.unwrap()
+}
+
+fn session(user_id: UserId, created_at: Timestamp) -> Session {
+    let expires_at = created_at.saturating_add(Duration::from_secs(60)).unwrap();
+    Session { id: Uuid::new_v4(), user_id, user_agent: None, created_at, expires_at }
+}
+
+async fn found(store: &Store, text: &str) -> Vec<UserId> {
+    let text = SearchText::parse(text).unwrap();
+    let users = store.search_users(&text, SearchLimit::parse(Some(100)).unwrap()).await.unwrap();
+    users.iter().map(|user| user.id).collect()
+}
+
+async fn is_alive(store: &Store, user: &User, session: &Session) -> bool {
+    let bearer = Bearer { user_id: user.id, user_uuid: user.uuid, session_id: session.id };
+    store.user_of_bearer(&bearer).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn every_statement_fits_the_schema() {
+    let (_database, store) = store().await;
+    let client = store.pool.get().await.unwrap();
+    for statement in statements() {
+        client.prepare(statement.sql).await.unwrap_or_else(|error| panic!("{}: {error:?}", statement.name));
+    }
+}
+
+#[tokio::test]
+async fn the_store_refuses_a_second_owner_of_an_email() {
+    let (_database, store) = store().await;
+    let inserts = (0..8).map(|n| {
+        let store = store.clone();
+        let email = if n % 2 == 0 { "Ann@x.io" } else { "ann@X.IO" };
+        async move { store.insert_user(&new_user(email, None, None), HASH, NOW).await }
+    });
+    let mut tasks = tokio::task::JoinSet::new();
+    inserts.for_each(|insert| drop(tasks.spawn(insert)));
+    let results = tasks.join_all().await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(results.iter().filter(|result| matches!(result, Err(Error::EmailTaken))).count(), 7);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_read_back() {
+    let (_database, store) = store().await;
+    let id = insert(&store, "Ann@X.io", Some("Ann"), None).await;
+    let stored = store.credentials_by_email(&Email::parse("aNN@x.io").unwrap()).await.unwrap().unwrap();
+    assert_eq!(stored.password_hash, HASH);
+    assert_eq!((stored.user.id, stored.user.profile.email.as_str()), (id, "Ann@x.io"));
+    assert_eq!((stored.user.created_at, stored.user.removed), (NOW, false));
+    assert_eq!(store.user(id).await.unwrap(), Some(stored.user));
+    assert_eq!(
+        store.credentials_by_email(&Email::parse("b@x.io").unwrap()).await.unwrap().map(|c| c.user),
+        None
+    );
+}
+
+#[tokio::test]
+async fn searches_match_prefixes_literally() {
+    let (_database, store) = store().await;
+    let ann = insert(&store, "ann@x.io", Some("Ann"), Some("Lee")).await;
+    let annika = insert(&store, "annika@x.io", Some("Annika"), None).await;
+    let elise = insert(&store, "e@x.io", Some("Élise"), Some("ANDERS")).await;
+    let percent = insert(&store, "p@x.io", Some("%_\\'; DROP TABLE users; --"), None).await;
+    let check =
+        async |text: &str, expected: &[UserId]| assert_eq!(found(&store, text).await, expected, "{text}");
+    check("ann", &[ann, annika]).await;
+    check("ANN LEE", &[ann]).await;
+    check("ann l", &[ann]).await;
+    check("lee", &[ann]).await;
+    check("éLISE", &[elise]).await;
+    check("and", &[elise]).await;
+    check("nn", &[]).await;
+    check("%", &[percent]).await;
+    check("_", &[]).await;
+    check("%_\\'; drop", &[percent]).await;
+    check("ANN@x.io", &[ann]).await;
+    check("ann@x", &[]).await;
+}
+
+#[tokio::test]
+async fn a_search_is_cut_to_its_limit() {
+    let (_database, store) = store().await;
+    for n in 0..5 {
+        insert(&store, &format!("a{n}@x.io"), Some(&format!("Same{n}")), Some("Same")).await;
+    }
+    let text = SearchText::parse("same").unwrap();
+    let users = store.search_users(&text, SearchLimit::parse(Some(3)).unwrap()).await.unwrap();
+    let names: Vec<_> = users.into_iter().filter_map(|user| user.profile.first_name).collect();
+    assert_eq!(names, ["Same0", "Same1", "Same2"]);
+}
+
+#[tokio::test]
+async fn lookups_of_many_users_use_indexes() {
+    let (_database, store) = store().await;
+    let client = store.pool.get().await.unwrap();
+    let fill = "INSERT INTO users (email, email_as_typed, first_name, name_key, last_name_key, password_hash, \
+                created_at, updated_at) SELECT n || '@x.io', n || '@x.io', 'U' || n, 'u' || n, 'v' || n, 'h', \
+                now(), now() FROM generate_series(1, 50000) n";
+    client.batch_execute(fill).await.unwrap();
+    client
+        .batch_execute("ANALYZE users; ANALYZE sessions; SET plan_cache_mode = force_generic_plan")
+        .await
+        .unwrap();
+    for statement in
+        statements().iter().filter(|s| s.sql.starts_with("SELECT") && !s.sql.contains("FOR NO KEY"))
+    {
+        let count = (1..=9).take_while(|n| statement.sql.contains(&format!("${n}"))).count();
+        let explain = format!(
+            "PREPARE probe AS {}; EXPLAIN EXECUTE probe({})",
+            statement.sql,
+            ["NULL"; 9][..count].join(", ")
+        );
+        let plan = client.simple_query(&explain).await.unwrap();
+        let plan = format!("{plan:?}");
+        assert!(plan.contains("Index") && !plan.contains("Seq Scan on users"), "{}: {plan}", statement.name);
+        client.batch_execute("DEALLOCATE probe").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_removed_users() {
+    let (_database, store) = store().await;
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(insert(&store, &format!("a{n}@x.io"), None, None).await);
+    }
+    store.remove_user(ids[1], NOW).await.unwrap();
+    let page = async |number| {
+        let (users, more) = store.list_users(Page::parse(Some(2), Some(number)).unwrap()).await.unwrap();
+        (users.iter().map(|user| user.id).collect::<Vec<_>>(), more)
+    };
+    assert_eq!(page(1).await, (vec![ids[0], ids[2]], true));
+    assert_eq!(page(2).await, (vec![ids[3], ids[4]], false));
+    assert_eq!(page(3).await, (vec![], false));
+}
+
+#[tokio::test]
+async fn removal_leaves_nothing_personal_and_frees_the_email() {
+    let (_database, store) = store().await;
+    let id = insert(&store, "ann@x.io", Some("Ann"), Some("Lee")).await;
+    let user = store.user(id).await.unwrap().unwrap();
+    let session = session(id, NOW);
+    assert!(store.open_session(&session, HASH, 10).await.unwrap());
+    assert!(is_alive(&store, &user, &session).await);
+
+    assert!(store.remove_user(id, NOW).await.unwrap());
+    assert!(!store.remove_user(id, NOW).await.unwrap());
+    assert!(!is_alive(&store, &user, &session).await);
+    assert_eq!(store.user(id).await.unwrap(), None);
+    assert!(found(&store, "ann").await.is_empty());
+    let kept = store.users_by_ids(&[id, UserId::new(999).unwrap()]).await.unwrap();
+    assert!(kept.len() == 1 && kept[0].removed && kept[0].profile == crate::domain::Profile::default());
+    assert_ne!(insert(&store, "ann@x.io", None, None).await, id);
+}
+
+#[tokio::test]
+async fn a_change_of_the_profile_keeps_the_rest() {
+    let (_database, store) = store().await;
+    let id = insert(&store, "ann@x.io", Some("Ann"), Some("Lee")).await;
+    insert(&store, "bob@x.io", None, None).await;
+    let change = ProfileChange { first_name: Some(None), ..ProfileChange::default() };
+    assert!(store.change_profile(id, &change, NOW).await.unwrap());
+    let profile = store.user(id).await.unwrap().unwrap().profile;
+    assert_eq!(
+        (profile.email.as_str(), profile.first_name, profile.last_name.as_deref()),
+        ("ann@x.io", None, Some("Lee"))
+    );
+    assert_eq!(found(&store, "lee").await, [id]);
+    assert!(found(&store, "ann").await.is_empty());
+
+    let email = |text| ProfileChange { email: Some(Email::parse(text).unwrap()), ..ProfileChange::default() };
+    let taken = store.change_profile(id, &email("BOB@x.io"), NOW).await;
+    assert!(matches!(taken, Err(Error::EmailTaken)), "{taken:?}");
+    assert!(store.change_profile(id, &email("Ann2@x.io"), NOW).await.unwrap());
+    assert!(store.credentials_by_email(&Email::parse("ann2@x.io").unwrap()).await.unwrap().is_some());
+    assert!(!store.change_profile(UserId::new(999).unwrap(), &change, NOW).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_new_password_ends_all_sessions_but_one() {
+    let (_database, store) = store().await;
+    let id = insert(&store, "ann@x.io", None, None).await;
+    let user = store.user(id).await.unwrap().unwrap();
+    let (mine, other) = (session(id, NOW), session(id, NOW));
+    assert!(store.open_session(&mine, HASH, 10).await.unwrap());
+    assert!(store.open_session(&other, HASH, 10).await.unwrap());
+    assert!(!store.change_password(id, ("$other", "$second"), mine.id, NOW).await.unwrap());
+    assert!(store.change_password(id, (HASH, "$second"), mine.id, NOW).await.unwrap());
+    assert!(is_alive(&store, &user, &mine).await);
+    assert!(!is_alive(&store, &user, &other).await);
+    assert!(
+        !store.open_session(&session(id, NOW), HASH, 10).await.unwrap(),
+        "the old password opens nothing"
+    );
+}
+
+#[tokio::test]
+async fn no_log_in_with_the_old_password_survives_its_change() {
+    let (_database, store) = store().await;
+    let id = insert(&store, "ann@x.io", None, None).await;
+    let user = store.user(id).await.unwrap().unwrap();
+    let sessions: Vec<_> = (0..40).map(|_| session(id, NOW)).collect();
+    let mut log_ins = tokio::task::JoinSet::new();
+    for session in sessions.clone() {
+        let store = store.clone();
+        log_ins.spawn(async move { store.open_session(&session, HASH, 100).await.unwrap() });
+    }
+    assert!(store.change_password(id, (HASH, "$second"), Uuid::nil(), NOW).await.unwrap());
+    log_ins.join_all().await;
+    for session in &sessions {
+        assert!(!is_alive(&store, &user, session).await);
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_session_gives_way() {
+    let (_database, store) = store().await;
+    let id = insert(&store, "ann@x.io", None, None).await;
+    let user = store.user(id).await.unwrap().unwrap();
+    let at = |second: u64| NOW.saturating_add(Duration::from_secs(second)).unwrap();
+    let sessions: Vec<_> = (0..4).map(|n| session(id, at(n))).collect();
+    for session in &sessions {
+        assert!(store.open_session(session, HASH, 3).await.unwrap());
+    }
+    let mut alive = Vec::new();
+    for session in &sessions {
+        alive.push(is_alive(&store, &user, session).await);
+    }
+    assert_eq!(alive, [false, true, true, true]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_a_temporary_error() {
+    let config = PostgresConfig {
+        url: "postgres://nobody@127.0.0.1:1/none".into(),
+        connections: 1,
+        wait: Duration::from_secs(2),
+        statement: Duration::from_secs(2),
+    };
+    let store = Store::new(postgres::pool(&config).unwrap());
+    let result = store.user(UserId::new(1).unwrap()).await;
+    assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
+}
