@@ -1,0 +1,303 @@
+//! The handshake, and a WebSocket without any meaning: every frame, the odd ones too.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+
+use super::{CLOSE_ECHO, Closed, MAX_FRAME_BYTES, Options};
+
+/// Bytes of the read and of the write buffer of a socket: small, so that thousands of sockets are cheap.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// A byte stream a WebSocket may run over.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// The WebSocket below both levels.
+pub(super) type Stream = WebSocketStream<MaybeTlsStream<Box<dyn Io>>>;
+
+/// What is asked for in the opening handshake.
+#[derive(Clone)]
+pub struct Handshake {
+    url: String,
+    headers: HeaderMap,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server answered HTTP instead of opening: 401 for a token it does not take.
+    #[error("the gateway answered HTTP {status}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Body of the answer, as far as it came with the head.
+        body: String,
+    },
+    /// No answer in time.
+    #[error("no connection within {0:?}")]
+    TimedOut(Duration),
+    /// The address or a header cannot be used; nothing was sent.
+    #[error("unusable {0}")]
+    Unusable(&'static str),
+    /// The network or the server broke the handshake off.
+    #[error("cannot connect: {0}")]
+    Network(#[source] Box<Error>),
+}
+
+/// A frame as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Text, any text.
+    Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
+    /// A ping; the pong goes out by itself with the next read or write.
+    Ping(Vec<u8>),
+    /// A pong.
+    Pong(Vec<u8>),
+    /// The end; every later read gives it again.
+    Closed(Closed),
+}
+
+/// Why a frame could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Nothing came in time.
+    #[error("no frame within {0:?}")]
+    TimedOut(Duration),
+    /// The frame could not be written.
+    #[error("cannot send: {0}")]
+    Unsent(#[source] Box<Error>),
+}
+
+/// A WebSocket that interprets nothing but the closing handshake.
+pub struct RawConnection {
+    pub(super) stream: Stream,
+    subprotocol: Option<String>,
+    closed: Option<Closed>,
+}
+
+impl Handshake {
+    /// A handshake with `ws://` or `wss://` `url` and nothing else: no token.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), headers: HeaderMap::new() }
+    }
+
+    /// Presents `token` in the `Authorization` header.
+    ///
+    /// # Errors
+    /// [`ConnectError::Unusable`] when it cannot be a header's value.
+    pub fn bearer(self, token: &str) -> Result<Self, ConnectError> {
+        self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
+    /// Offers subprotocols, in order of preference.
+    ///
+    /// # Errors
+    /// [`ConnectError::Unusable`] when they cannot be a header's value.
+    pub fn subprotocols(self, offers: &[&str]) -> Result<Self, ConnectError> {
+        self.header(SEC_WEBSOCKET_PROTOCOL.as_str(), &offers.join(", "))
+    }
+
+    /// Adds a header.
+    ///
+    /// # Errors
+    /// [`ConnectError::Unusable`] when name or value cannot be one.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, ConnectError> {
+        let name = HeaderName::try_from(name).map_err(|_| ConnectError::Unusable("header name"))?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| ConnectError::Unusable("header value"))?;
+        value.set_sensitive(true);
+        self.headers.append(name, value);
+        Ok(self)
+    }
+
+    fn request(&self) -> Result<Request, ConnectError> {
+        let mut request =
+            self.url.as_str().into_client_request().map_err(|_| ConnectError::Unusable("address"))?;
+        request.headers_mut().extend(self.headers.clone());
+        Ok(request)
+    }
+
+    /// Host and port to dial.
+    fn endpoint(&self) -> Result<(String, u16), ConnectError> {
+        let request = self.request()?;
+        let uri = request.uri();
+        let host = uri.host().ok_or(ConnectError::Unusable("address"))?;
+        let default_port = if uri.scheme_str() == Some("wss") { 443 } else { 80 };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok((host, uri.port_u16().unwrap_or(default_port)))
+    }
+}
+
+impl RawConnection {
+    /// Connects over TCP, and TLS for `wss://`.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which tells an HTTP answer from a network failure.
+    pub async fn open(handshake: &Handshake, options: &Options) -> Result<Self, ConnectError> {
+        let endpoint = handshake.endpoint()?;
+        let open = async {
+            let tcp = TcpStream::connect(endpoint).await.map_err(network)?;
+            tcp.set_nodelay(true).map_err(network)?;
+            Self::handshake(tcp, handshake).await
+        };
+        within(options.connect_timeout, open).await
+    }
+
+    /// Performs the handshake over a byte stream that is connected already.
+    ///
+    /// # Errors
+    /// As [`RawConnection::open`].
+    pub async fn over(
+        stream: impl Io + 'static,
+        handshake: &Handshake,
+        options: &Options,
+    ) -> Result<Self, ConnectError> {
+        within(options.connect_timeout, Self::handshake(stream, handshake)).await
+    }
+
+    async fn handshake(stream: impl Io + 'static, handshake: &Handshake) -> Result<Self, ConnectError> {
+        let stream: Box<dyn Io> = Box::new(stream);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
+            .max_write_buffer_size(2 * MAX_FRAME_BYTES)
+            .max_message_size(Some(MAX_FRAME_BYTES))
+            .max_frame_size(Some(MAX_FRAME_BYTES));
+        let opened = client_async_tls_with_config(handshake.request()?, stream, Some(config), None).await;
+        let (stream, response) = opened.map_err(refused)?;
+        let subprotocol = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
+        let subprotocol = subprotocol.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Self { stream, subprotocol, closed: None })
+    }
+
+    /// The subprotocol the server chose.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// Sends a text frame, whatever it says.
+    ///
+    /// # Errors
+    /// [`FrameError::Unsent`], for this and the other sending methods, when the socket cannot take it.
+    pub async fn send_text(&mut self, text: impl Into<String>) -> Result<(), FrameError> {
+        self.send(Message::text(text.into())).await
+    }
+
+    /// Sends a binary frame.
+    ///
+    /// # Errors
+    /// As [`RawConnection::send_text`].
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<(), FrameError> {
+        self.send(Message::binary(bytes)).await
+    }
+
+    /// Sends a ping of at most 125 bytes.
+    ///
+    /// # Errors
+    /// As [`RawConnection::send_text`].
+    pub async fn send_ping(&mut self, bytes: Vec<u8>) -> Result<(), FrameError> {
+        self.send(Message::Ping(bytes.into())).await
+    }
+
+    /// Begins the closing handshake; the peer's answer is the next [`Frame::Closed`].
+    ///
+    /// # Errors
+    /// As [`RawConnection::send_text`].
+    pub async fn send_close(&mut self, code: u16, reason: &str) -> Result<(), FrameError> {
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        self.send(Message::Close(Some(frame))).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), FrameError> {
+        self.stream.send(message).await.map_err(|error| FrameError::Unsent(Box::new(error)))
+    }
+
+    /// The next frame.
+    ///
+    /// # Errors
+    /// [`FrameError::TimedOut`] when none comes within `limit`; nothing is lost by that.
+    pub async fn next_frame(&mut self, limit: Duration) -> Result<Frame, FrameError> {
+        if let Some(closed) = &self.closed {
+            return Ok(Frame::Closed(closed.clone()));
+        }
+        loop {
+            let next = timeout(limit, self.stream.next()).await.map_err(|_| FrameError::TimedOut(limit))?;
+            let closed = match next {
+                Some(Ok(Message::Text(text))) => return Ok(Frame::Text(text.as_str().to_owned())),
+                Some(Ok(Message::Binary(bytes))) => return Ok(Frame::Binary(bytes.to_vec())),
+                Some(Ok(Message::Ping(bytes))) => return Ok(Frame::Ping(bytes.to_vec())),
+                Some(Ok(Message::Pong(bytes))) => return Ok(Frame::Pong(bytes.to_vec())),
+                Some(Ok(Message::Close(frame))) => Closed::by_peer(frame),
+                // Only writing makes raw frames; reading never yields one.
+                Some(Ok(Message::Frame(_))) => continue,
+                Some(Err(error)) => Closed::broken(error),
+                None => Closed::broken("the connection ended"),
+            };
+            // Reading on sends our half of the closing handshake; what comes of it changes nothing.
+            let _ = timeout(CLOSE_ECHO, self.stream.next()).await;
+            self.closed = Some(closed.clone());
+            return Ok(Frame::Closed(closed));
+        }
+    }
+
+    /// Reads on until the end, passing over all frames; each must come within `limit`.
+    ///
+    /// # Errors
+    /// [`FrameError::TimedOut`] when the peer neither closes nor says anything.
+    pub async fn close_code(&mut self, limit: Duration) -> Result<Option<u16>, FrameError> {
+        loop {
+            if let Frame::Closed(closed) = self.next_frame(limit).await? {
+                return Ok(closed.code);
+            }
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    open: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    timeout(limit, open).await.unwrap_or(Err(ConnectError::TimedOut(limit)))
+}
+
+fn network(error: io::Error) -> ConnectError {
+    ConnectError::Network(Box::new(Error::Io(error)))
+}
+
+fn refused(error: Error) -> ConnectError {
+    match error {
+        Error::Http(response) => ConnectError::Refused {
+            status: response.status().as_u16(),
+            body: response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned(),
+        },
+        error => ConnectError::Network(Box::new(error)),
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RawConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawConnection").field("closed", &self.closed).finish_non_exhaustive()
+    }
+}
