@@ -1,4 +1,4 @@
-//! The accounts service.
+//! The accounts service: users, log-in, look-ups.
 //!
 //! ```text
 //! main → app → {http, grpc} → usecase → {store, crypto, notices} → domain
@@ -6,10 +6,16 @@
 //! Rooms talk down, results come up. SQL lives in `store` only, axum in `http` only, tonic in `grpc` only, redis in
 //! `notices` only; `domain` does no input or output.
 
-pub mod domain;
+pub mod app;
+pub mod config;
+
+pub mod grpc;
+pub mod http;
+
+pub mod usecase;
 
 pub mod crypto;
 pub mod notices;
 pub mod store;
 
-pub mod usecase;
+pub mod domain;

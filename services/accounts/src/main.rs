@@ -1,1 +1,53 @@
-fn main() {}
+//! The accounts service's process: reads the environment, then runs one subcommand.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use messenger_accounts::config::Config;
+use messenger_accounts::{app, http};
+use messenger_chassis::telemetry::Telemetry;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const USAGE: &str = "usage: accounts serve | migrate | check-config | openapi";
+
+fn main() -> anyhow::Result<ExitCode> {
+    match std::env::args().nth(1).as_deref() {
+        Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
+        Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Some("check-config") => check_config(),
+        Some("openapi") => print(&http::openapi()?),
+        _ => anyhow::bail!(USAGE),
+    }
+}
+
+#[tokio::main]
+async fn start(
+    run: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let (config, _) = Config::read(&variable).context("configuration")?;
+    let telemetry = Telemetry::start("accounts", &config.telemetry)?;
+    run(config, telemetry).await
+}
+
+fn check_config() -> anyhow::Result<ExitCode> {
+    let (config, keys) = Config::read(&variable).context("configuration")?;
+    app::check(&config)?;
+    let rows = keys.iter().map(|key| {
+        let default = key.default.as_deref().unwrap_or("(required)");
+        format!("{:<34} {default:<22} {}", key.name, key.about)
+    });
+    print(&rows.collect::<Vec<_>>().join("\n"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(key: &str) -> Option<String> {
+    std::env::var(key).ok()
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stdout().lock(), "{text}")?;
+    Ok(ExitCode::SUCCESS)
+}

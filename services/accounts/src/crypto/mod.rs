@@ -8,4 +8,4 @@ mod token;
 pub use key_file::{KeyFileError, load_or_create};
 pub use keys::{KeyError, Keys};
 pub use password::{HashLimits, PasswordHashes};
-pub use token::{TokenConfig, Tokens};
+pub use token::{JWKS_MAX_AGE, TokenConfig, Tokens};

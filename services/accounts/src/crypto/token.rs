@@ -19,6 +19,9 @@ const LEEWAY_SECONDS: i64 = 30;
 /// Longest token that is looked at, bytes.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
+/// How long a copy of the public keys may be kept: a new key is put behind the signing one for at least this long.
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
+
 /// Who issues tokens, for whom, and for how long.
 #[derive(Debug, Clone)]
 pub struct TokenConfig {

@@ -1,0 +1,71 @@
+use super::*;
+
+const REQUIRED: [(&str, &str); 2] =
+    [("ACCOUNTS_DATABASE_URL", "postgres://u:hunter2@h/d"), ("ACCOUNTS_SIGNING_KEY_FILE", "keys.pem")];
+
+fn read(pairs: &[(&str, &str)]) -> Result<(Config, Vec<Key>), EnvError> {
+    let pairs: Vec<_> = REQUIRED.iter().chain(pairs).copied().collect();
+    // The last one wins, so that a test can replace what is required.
+    Config::read(&|key| pairs.iter().rev().find(|(k, _)| *k == key).map(|(_, v)| (*v).to_owned()))
+}
+
+fn problem(pairs: &[(&str, &str)]) -> String {
+    read(pairs).unwrap_err().to_string()
+}
+
+#[test]
+fn the_defaults_are_safe() {
+    let (config, keys) = read(&[]).unwrap();
+    assert!(config.listen.http.ip().is_loopback() && config.listen.grpc.ip().is_loopback());
+    assert!(config.passwords.block_list);
+    assert_eq!((config.passwords.chars_min, config.passwords.chars_max), (8, 128));
+    assert_eq!(
+        (config.hashes.memory_kib, config.hashes.iterations, config.hashes.parallelism),
+        (19_456, 2, 1)
+    );
+    assert!(
+        keys.iter()
+            .any(|key| key.name == "ACCOUNTS_TOKEN_TTL_SECONDS" && key.default.as_deref() == Some("86400"))
+    );
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let EnvError(problems) = Config::read(&|_| None).unwrap_err();
+    assert!(problems.iter().any(|problem| problem.starts_with("ACCOUNTS_DATABASE_URL")), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.contains("ACCOUNTS_SIGNING_KEY_FILE")), "{problems:?}");
+}
+
+#[test]
+fn one_switch_allows_the_documented_example_password() {
+    let (config, _) = read(&[("ACCOUNTS_PASSWORD_MIN_CHARS", "4")]).unwrap();
+    assert!(config.passwords.accept("1234").is_ok());
+    let (config, _) =
+        read(&[("ACCOUNTS_PASSWORD_MIN_CHARS", "4"), ("ACCOUNTS_PASSWORD_BLOCK_LIST", "on")]).unwrap();
+    assert!(config.passwords.accept("1234").is_err());
+}
+
+#[test]
+fn bad_values_are_named() {
+    let check = |key, value| {
+        let text = problem(&[(key, value)]);
+        assert!(text.contains(key), "{key}={value}: {text}");
+    };
+    check("ACCOUNTS_HTTP_ADDR", "localhost");
+    check("ACCOUNTS_TOKEN_TTL_SECONDS", "0");
+    check("ACCOUNTS_PASSWORD_MIN_CHARS", "129");
+    check("ACCOUNTS_PASSWORD_BLOCK_LIST", "maybe");
+    check("ACCOUNTS_SIGNING_KEY", "-----BEGIN PRIVATE KEY-----");
+    check("ACCOUNTS_ARGON2_CONCURRENCY", "0");
+    check("LOG_FORMAT", "xml");
+    let short = [("ACCOUNTS_PASSWORD_MIN_CHARS", "100"), ("ACCOUNTS_PASSWORD_MAX_CHARS", "99")];
+    assert!(problem(&short).contains("ACCOUNTS_PASSWORD_MIN_CHARS"));
+    let thin = [("ACCOUNTS_ARGON2_MEMORY_KIB", "8"), ("ACCOUNTS_ARGON2_PARALLELISM", "2")];
+    assert!(problem(&thin).contains("ACCOUNTS_ARGON2_MEMORY_KIB"));
+}
+
+#[test]
+fn secrets_do_not_print() {
+    let (config, _) = read(&[("ACCOUNTS_REDIS_URL", "redis://:hunter2@h")]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

@@ -1,0 +1,329 @@
+//! Bodies as they are on the wire, and their conversion from and to the domain.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::domain::{
+    At as _, Email, Error, FieldError, Name, NewUser, Password, PasswordPolicy, ProfileChange, User,
+};
+use crate::usecase::{LoggedIn, PasswordChange};
+
+/// Body of a sign-up. `userEmail` is accepted as another name of `email`.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SignUp {
+    /// Unique without regard to case.
+    #[serde(alias = "userEmail")]
+    #[schema(example = "email@mail.com0", max_length = 254)]
+    email: String,
+    /// 8 to 128 characters and none of the most common ones, unless the operator decides otherwise.
+    #[schema(format = Password, example = "correct horse")]
+    password: String,
+    #[schema(example = "Patrick0", max_length = 64)]
+    first_name: Option<String>,
+    #[schema(max_length = 64)]
+    last_name: Option<String>,
+}
+
+impl SignUp {
+    pub(super) fn parse(&self, policy: &PasswordPolicy) -> Result<(NewUser, Password), Error> {
+        let email = Email::parse(&self.email).at("email");
+        let password = policy.accept(&self.password).at("password");
+        let first_name = optional_name(self.first_name.as_deref(), "firstName");
+        let last_name = optional_name(self.last_name.as_deref(), "lastName");
+        match (email, password, first_name, last_name) {
+            (Ok(email), Ok(password), Ok(first_name), Ok(last_name)) => {
+                Ok((NewUser { email, first_name, last_name }, password))
+            }
+            (email, password, first, last) => {
+                Err(Error::invalid([email.err(), password.err(), first.err(), last.err()]))
+            }
+        }
+    }
+}
+
+/// Body of a log-in.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct LogIn {
+    #[schema(example = "email@mail.com0")]
+    email: String,
+    #[schema(format = Password, example = "correct horse")]
+    password: String,
+}
+
+impl LogIn {
+    pub(super) fn parse(&self) -> Result<(Email, Password), Error> {
+        match (Email::parse(&self.email).at("email"), given_password(&self.password, "password")) {
+            (Ok(email), Ok(password)) => Ok((email, password)),
+            (email, password) => Err(Error::invalid([email.err(), password.err()])),
+        }
+    }
+}
+
+/// Changes of the profile: at least one. An absent field stays as it is, `null` clears a name.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(min_properties = 1)]
+pub(super) struct ProfileUpdate {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 64)]
+    first_name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 64)]
+    last_name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, max_length = 254)]
+    email: Option<Option<String>>,
+}
+
+impl ProfileUpdate {
+    pub(super) fn parse(&self) -> Result<ProfileChange, Error> {
+        let name = |text: &Option<Option<String>>, path| {
+            text.as_ref().map(|text| optional_name(text.as_deref(), path)).transpose()
+        };
+        let email = self.email.as_ref().map(|text| match text {
+            Some(text) => Email::parse(text),
+            None => Err("must be a string".into()),
+        });
+        match (
+            name(&self.first_name, "firstName"),
+            name(&self.last_name, "lastName"),
+            email.transpose().at("email"),
+        ) {
+            (Ok(first_name), Ok(last_name), Ok(email)) => {
+                let change = ProfileChange { email, first_name, last_name };
+                if change.is_empty() { Err(nothing_to_change()) } else { Ok(change) }
+            }
+            (first, last, email) => Err(Error::invalid([first.err(), last.err(), email.err()])),
+        }
+    }
+}
+
+/// Body of a change of the password.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct NewPassword {
+    #[schema(format = Password)]
+    old_password: String,
+    #[schema(format = Password)]
+    new_password: String,
+    /// Must equal `newPassword` when given.
+    #[schema(format = Password)]
+    repeat_new_password: Option<String>,
+}
+
+impl NewPassword {
+    pub(super) fn parse(&self, policy: &PasswordPolicy) -> Result<PasswordChange, Error> {
+        let old = given_password(&self.old_password, "oldPassword");
+        let new = policy.accept(&self.new_password).at("newPassword");
+        let repeated = match &self.repeat_new_password {
+            Some(repeated) if *repeated != self.new_password => Err("must equal newPassword".into()),
+            _ => Ok(()),
+        };
+        match (old, new, repeated.at("repeatNewPassword")) {
+            (Ok(old), Ok(new), Ok(())) => Ok(PasswordChange { old, new }),
+            (old, new, repeated) => Err(Error::invalid([old.err(), new.err(), repeated.err()])),
+        }
+    }
+}
+
+/// Which page of the users.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Users a page, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    pub(super) limit: Option<i64>,
+    /// From 1; 1 when absent. Not deeper than 100,000 users.
+    #[param(minimum = 1)]
+    pub(super) page: Option<i64>,
+}
+
+/// What to search for.
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct SearchQuery {
+    /// Start of a first, last or full name without regard to case, or a whole e-mail.
+    #[param(min_length = 1, max_length = 128)]
+    pub(super) search_text: String,
+    /// Users at most, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    pub(super) limit: Option<i64>,
+}
+
+/// A new user.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SignedUp {
+    pub(super) message: &'static str,
+    pub(super) id: i64,
+}
+
+/// A log-in. Send the token as `Authorization: Bearer <token>`, also in the WebSocket handshake.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogInAnswer {
+    message: &'static str,
+    /// Access token (JWT).
+    token: String,
+    /// Seconds until the token expires.
+    expires_in: u64,
+    id: i64,
+    email: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+impl From<LoggedIn> for LogInAnswer {
+    fn from(LoggedIn { user, token, expires_in }: LoggedIn) -> Self {
+        Self {
+            message: "You are logged in",
+            token,
+            expires_in: expires_in.as_secs(),
+            id: user.id.get(),
+            email: user.profile.email,
+            first_name: user.profile.first_name,
+            last_name: user.profile.last_name,
+        }
+    }
+}
+
+/// It is done.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Done {
+    pub(super) message: &'static str,
+}
+
+/// One's own data.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnProfile {
+    id: i64,
+    uuid: Uuid,
+    email: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+impl From<User> for OwnProfile {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.get(),
+            uuid: user.uuid,
+            email: user.profile.email,
+            first_name: user.profile.first_name,
+            last_name: user.profile.last_name,
+            created_at: milliseconds(user.created_at),
+            updated_at: milliseconds(user.updated_at),
+        }
+    }
+}
+
+/// What anybody who is logged in may know of a user.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PublicUser {
+    id: i64,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+impl From<User> for PublicUser {
+    fn from(user: User) -> Self {
+        Self { id: user.id.get(), first_name: user.profile.first_name, last_name: user.profile.last_name }
+    }
+}
+
+/// A page of users by id.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserPage {
+    pub(super) data: Vec<PublicUser>,
+    pub(super) page: i64,
+    pub(super) limit: i64,
+    /// Whether another page follows.
+    pub(super) has_more: bool,
+}
+
+/// Users found.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UserList {
+    pub(super) data: Vec<PublicUser>,
+}
+
+/// JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what the token library writes")]
+pub(super) struct Jwks {
+    keys: Vec<Object>,
+}
+
+/// Stands for a JSON object in the document.
+type Object = serde_json::Map<String, serde_json::Value>;
+
+/// Every answer that is not a success.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// For people.
+    pub message: String,
+    /// For programs; stable.
+    pub code: &'static str,
+    /// The fields that are wrong, when it is about fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<FieldFault>,
+}
+
+/// One field that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldFault {
+    /// Name of the field as it was sent.
+    pub path: String,
+    /// What is wrong, as a phrase that follows the name.
+    pub message: String,
+}
+
+impl From<FieldError> for FieldFault {
+    fn from(fault: FieldError) -> Self {
+        Self { path: fault.path.into_owned(), message: fault.message.into_owned() }
+    }
+}
+
+impl fmt::Display for FieldFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path, self.message)
+    }
+}
+
+fn optional_name(text: Option<&str>, path: &'static str) -> Result<Option<Name>, FieldError> {
+    text.map(|text| Name::parse(text).at(path)).transpose()
+}
+
+fn given_password(text: &str, path: &'static str) -> Result<Password, FieldError> {
+    if text.is_empty() { Err("must not be empty".into()) } else { Ok(Password::given(text)) }.at(path)
+}
+
+fn nothing_to_change() -> Error {
+    Error::invalid(["firstName", "lastName", "email"].map(|path| {
+        Some(FieldError { path: path.into(), message: "or another field of the profile is required".into() })
+    }))
+}
+
+/// Tells `null`, which becomes `Some(None)`, from an absent field.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// ISO 8601 in UTC with milliseconds, as the documented system writes times.
+fn milliseconds(time: Timestamp) -> String {
+    format!("{time:.3}")
+}

@@ -1,0 +1,131 @@
+//! Errors as answers: one form, one place where a domain error gets its status.
+
+use std::any::Any;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::dto::{ErrorBody, FieldFault};
+use crate::domain::{Error, Source};
+
+/// Seconds after which a client may try again when we are busy or something is down.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    body: ErrorBody,
+    cause: Option<Source>,
+}
+
+/// What went wrong on our side, on its way to the log. Rides on the response, is never sent.
+#[derive(Debug, Clone)]
+pub(super) struct Failure(pub(super) String);
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, body: ErrorBody { message: message.into(), code, errors: Vec::new() }, cause: None }
+    }
+
+    pub(super) fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address")
+    }
+
+    pub(super) fn wrong_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This address does not know the method",
+        )
+    }
+
+    pub(super) fn malformed(message: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", message)
+    }
+
+    pub(super) fn not_json() -> Self {
+        let message = "The body must be application/json, not compressed";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+    }
+
+    pub(super) fn large_body(bytes_max: usize) -> Self {
+        let message = format!("The body must be at most {bytes_max} bytes long");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    }
+
+    pub(super) fn slow_body() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body did not arrive in time")
+    }
+
+    pub(super) fn broken_body() -> Self {
+        Self::malformed("The body cannot be read")
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        let (status, message) = match &error {
+            Error::Invalid(_) => (StatusCode::BAD_REQUEST, "Invalid request"),
+            Error::EmailTaken => (StatusCode::BAD_REQUEST, "User with this email already exists"),
+            Error::WrongCredentials => (StatusCode::NOT_FOUND, "No such user exists or wrong password"),
+            Error::WrongOldPassword => (StatusCode::BAD_REQUEST, "The old password is wrong"),
+            Error::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Error::UnknownUser => (StatusCode::NOT_FOUND, "There is no such user"),
+            Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once, try again soon"),
+            Error::Unavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable, try again soon")
+            }
+            Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+        };
+        let mut refusal = Self::new(status, code, message);
+        match error {
+            Error::Invalid(faults) => {
+                refusal.body.errors = faults.into_iter().map(FieldFault::from).collect();
+                if let [fault] = refusal.body.errors.as_slice() {
+                    refusal.body.message = format!("Invalid request: {fault}");
+                }
+            }
+            Error::Unavailable(cause) | Error::Internal(cause) => refusal.cause = Some(cause),
+            _ => {}
+        }
+        refusal
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            _ => {}
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Failure(with_sources(cause.as_ref())));
+        }
+        response
+    }
+}
+
+/// The answer after a panic in a handler.
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast::<&str>().map_or_else(|_| String::new(), |text| (*text).to_owned()),
+    };
+    Refusal::from(Error::Internal(format!("panic: {text}").into())).into_response()
+}
+
+/// An error with everything beneath it, in one line.
+fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ")
+}
