@@ -22,7 +22,7 @@ mod wheels;
 
 pub use guard::Guard;
 pub use home::{Home, Place};
-pub use port::free_port;
+pub use port::{free_port, free_ports};
 pub use postgres::{Durability, Postgres, PostgresOptions, PostgresServer};
 pub use process::Process;
 pub use redis::{Redis, RedisOptions, RedisServer};

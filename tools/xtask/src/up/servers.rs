@@ -1,0 +1,83 @@
+//! What the services stand on, made ready while they are compiled: PostgreSQL, Redis, the program HAProxy.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use messenger_backing::{Durability, Place, Postgres, PostgresOptions, Redis, RedisOptions};
+
+use crate::console::Console;
+use crate::interrupt::Interrupt;
+use crate::up::{Options, proxy};
+
+const DATABASE: &str = "messenger";
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Running servers, and the load balancer's program if there is one.
+#[derive(Debug)]
+pub(super) struct Servers {
+    pub(super) postgres: Postgres,
+    pub(super) redis: Redis,
+    pub(super) proxy: Option<PathBuf>,
+    database_url: String,
+}
+
+impl Servers {
+    /// URL whose connections see one schema alone.
+    pub(super) fn database_url(&self, schema: &str) -> String {
+        let separator = if self.database_url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}options=-csearch_path%3D{schema}", self.database_url)
+    }
+}
+
+/// The servers of a thread that is still at work.
+#[derive(Debug)]
+pub(super) struct Preparing(Receiver<Result<Servers>>);
+
+pub(super) fn prepare(place: Place, options: &Options, console: Console) -> Preparing {
+    let (sender, receiver) = channel();
+    let (database_url, redis_url) = (options.database_url.clone(), options.redis_url.clone());
+    std::thread::spawn(move || {
+        // Nobody listens any more when the build failed; the servers then stop here.
+        let _ = sender.send(start(&place, database_url, redis_url, console));
+    });
+    Preparing(receiver)
+}
+
+impl Preparing {
+    pub(super) fn wait(self, interrupt: &Interrupt) -> Result<Servers> {
+        loop {
+            interrupt.check()?;
+            match self.0.recv_timeout(LOOK) {
+                Ok(servers) => return servers,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the servers' preparation broke off"),
+            }
+        }
+    }
+}
+
+fn start(
+    place: &Place,
+    database_url: Option<String>,
+    redis_url: Option<String>,
+    console: Console,
+) -> Result<Servers> {
+    let progress = |text: &str| console.step(text);
+    let mut options = PostgresOptions::new(place, Durability::Durable);
+    options.databases = &[DATABASE];
+    options.url.clone_from(&database_url);
+    let mut postgres = Postgres::start(options, &progress).context("PostgreSQL")?;
+    if let Some(server) = postgres.server() {
+        console.step(&format!("PostgreSQL runs on port {}", server.port()));
+    }
+    let mut options = RedisOptions::new(place);
+    options.url = redis_url;
+    let mut redis = Redis::start(options, &progress).context("Redis")?;
+    if let Some(server) = redis.server() {
+        console.step(&format!("Redis runs on port {}", server.port()));
+    }
+    let database_url = database_url.unwrap_or_else(|| postgres.url(DATABASE));
+    Ok(Servers { database_url, postgres, redis, proxy: proxy::find_or_install(console) })
+}

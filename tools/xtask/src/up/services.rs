@@ -1,0 +1,121 @@
+//! Addresses and environment of accounts and the gateways.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use messenger_backing::free_ports;
+
+use crate::up::Paths;
+use crate::up::servers::Servers;
+
+/// Ports on 127.0.0.1 of one service.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listeners {
+    pub(super) http: u16,
+    pub(super) admin: u16,
+}
+
+/// Who listens where.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    /// Where clients find the system, or without HAProxy its REST part.
+    pub(super) port: u16,
+    /// Whether HAProxy makes one origin of it all.
+    pub(super) proxied: bool,
+    pub(super) grpc: u16,
+    pub(super) accounts: Listeners,
+    pub(super) gateways: Vec<Listeners>,
+}
+
+impl Addresses {
+    /// Public ports follow `port` when there is no HAProxy; all others are whatever is free.
+    pub(super) fn choose(port: u16, gateways: u16, proxied: bool) -> Result<Self> {
+        let count = 1 + 2 * (1 + usize::from(gateways));
+        let mut ports = free_ports(u64::from(std::process::id()) * 64, count)?.into_iter();
+        let mut free = || ports.next().context("reserve a port");
+        let grpc = free()?;
+        let mut listeners = Vec::new();
+        for step in 0..=gateways {
+            let inner = Listeners { http: free()?, admin: free()? };
+            listeners.push(if proxied { inner } else { Listeners { http: port + step, ..inner } });
+        }
+        Ok(Self { port, proxied, grpc, accounts: listeners.remove(0), gateways: listeners })
+    }
+}
+
+/// A run of the accounts program. Whatever is not set here comes from our own environment.
+pub(super) fn accounts(task: &str, addresses: &Addresses, paths: &Paths, servers: &Servers) -> Command {
+    let mut command = service(&paths.accounts, task);
+    command
+        .env("ACCOUNTS_DATABASE_URL", servers.database_url("accounts"))
+        .env("ACCOUNTS_REDIS_URL", servers.redis.url())
+        .env("ACCOUNTS_HTTP_ADDR", loopback(addresses.accounts.http))
+        .env("ACCOUNTS_GRPC_ADDR", loopback(addresses.grpc))
+        .env("ACCOUNTS_ADMIN_ADDR", loopback(addresses.accounts.admin));
+    if std::env::var_os("ACCOUNTS_SIGNING_KEY").is_none() {
+        command.env("ACCOUNTS_SIGNING_KEY_FILE", &paths.signing_key);
+    }
+    command
+}
+
+/// A run of the gateway program as node `gateway-<number>`, counted from 1.
+pub(super) fn gateway(
+    task: &str,
+    number: usize,
+    listeners: Listeners,
+    addresses: &Addresses,
+    paths: &Paths,
+    servers: &Servers,
+) -> Command {
+    let mut command = service(&paths.gateway, task);
+    command
+        .env("GATEWAY_DATABASE_URL", servers.database_url("messaging"))
+        .env("GATEWAY_REDIS_URL", servers.redis.url())
+        .env("GATEWAY_ACCOUNTS_URL", format!("http://{}", loopback(addresses.grpc)))
+        .env("GATEWAY_HTTP_ADDR", loopback(listeners.http))
+        .env("GATEWAY_ADMIN_ADDR", loopback(listeners.admin))
+        .env("GATEWAY_NODE", format!("gateway-{number}"));
+    command
+}
+
+fn service(program: &Path, task: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(task);
+    if std::env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "warn");
+    }
+    command
+}
+
+fn loopback(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(addresses: &Addresses) -> Vec<u16> {
+        let services = addresses.gateways.iter().chain([&addresses.accounts]);
+        services.flat_map(|service| [service.http, service.admin]).chain([addresses.grpc]).collect()
+    }
+
+    #[test]
+    fn behind_haproxy_no_service_takes_the_public_ports() {
+        let addresses = Addresses::choose(3000, 16, true).expect("addresses");
+        let mut ports = all(&addresses);
+        assert!(ports.iter().all(|port| !(3000..=3016).contains(port)));
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 2 * 17 + 1, "every port is used once");
+    }
+
+    #[test]
+    fn without_haproxy_the_gateways_follow_accounts() {
+        let addresses = Addresses::choose(3000, 3, false).expect("addresses");
+        assert_eq!(addresses.accounts.http, 3000);
+        let public: Vec<u16> = addresses.gateways.iter().map(|gateway| gateway.http).collect();
+        assert_eq!(public, [3001, 3002, 3003]);
+    }
+}
