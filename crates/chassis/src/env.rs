@@ -127,6 +127,15 @@ impl<'a> Env<'a> {
     }
 }
 
+/// The keys as aligned text, one a line: name, default, meaning.
+pub fn table(keys: &[Key]) -> String {
+    let default = |key: &Key| key.default.clone().unwrap_or_else(|| "(required)".to_owned());
+    let names = keys.iter().map(|key| key.name.len()).max().unwrap_or_default();
+    let defaults = keys.iter().map(|key| default(key).len()).max().unwrap_or_default();
+    let row = |key: &Key| format!("{:<names$}  {:<defaults$}  {}", key.name, default(key), key.about);
+    keys.iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

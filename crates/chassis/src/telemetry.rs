@@ -25,6 +25,9 @@ const BUCKETS: [f64; 14] =
 const FLUSH: Duration = Duration::from_secs(2);
 /// Libraries whose spans would trace the exporter itself.
 const SILENT: [&str; 4] = ["h2=off", "hyper=off", "tonic=off", "tower=off"];
+/// Holds whatever `RUST_LOG` asks for: below this level the library prints the parameters of statements, which are
+/// people's addresses, password hashes and messages.
+const DISCREET: &str = "tokio_postgres=warn";
 
 /// What is logged and traced, and where to.
 #[derive(Debug, Clone)]
@@ -85,7 +88,7 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError`], also when called twice in one process.
     pub fn start(service: &'static str, config: &TelemetryConfig) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::builder().parse(&config.filter)?;
+        let filter = EnvFilter::builder().parse(&config.filter)?.add_directive(DISCREET.parse()?);
         let output = fmt::layer().with_writer(std::io::stderr);
         let output = if config.json {
             output.json().flatten_event(true).with_span_list(false).boxed()

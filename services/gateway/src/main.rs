@@ -1,1 +1,57 @@
-fn main() {}
+//! The gateway's process: reads the environment, then runs one subcommand.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use messenger_chassis::telemetry::Telemetry;
+use messenger_gateway::app;
+use messenger_gateway::config::Config;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const USAGE: &str = "usage: gateway serve | migrate | check-config";
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        // Nothing is left to do when standard error is closed.
+        let _ = writeln!(std::io::stderr().lock(), "gateway: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    match std::env::args().nth(1).as_deref() {
+        Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
+        Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Some("check-config") => check_config(),
+        _ => anyhow::bail!(USAGE),
+    }
+}
+
+#[tokio::main]
+async fn start(
+    task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let (config, _) = read().context("configuration")?;
+    let telemetry = Telemetry::start("gateway", &config.telemetry)?;
+    task(config, telemetry).await
+}
+
+fn check_config() -> anyhow::Result<ExitCode> {
+    let (config, keys) = read().context("configuration")?;
+    app::check(&config)?;
+    writeln!(std::io::stdout().lock(), "{}", messenger_chassis::env::table(&keys))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A replica that was given no name takes a random one.
+fn read() -> Result<(Config, Vec<messenger_chassis::env::Key>), messenger_chassis::env::EnvError> {
+    Config::read(&variable, &uuid::Uuid::new_v4().simple().to_string()[..12])
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(key: &str) -> Option<String> {
+    std::env::var(key).ok()
+}

@@ -63,6 +63,23 @@ impl Entry {
             _ => None,
         }
     }
+
+    /// What is known of the entry without its content.
+    pub fn head(&self) -> Head {
+        let users = self.recipient.map(|recipient| (self.sender, recipient));
+        Head { conversation: self.conversation, seq: self.seq, users }
+    }
+}
+
+/// The news that a log reaches a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Which log.
+    pub conversation: ConversationId,
+    /// How far it reaches at least.
+    pub seq: Seq,
+    /// Sender and recipient of an entry that has a recipient: it concerns them even if they do not follow this log.
+    pub users: Option<(UserId, UserId)>,
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::entry::Entry;
+use super::entry::{Entry, EntryKind};
 
 /// How a user is shown to others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,4 +20,20 @@ pub struct Event {
     pub entry: Entry,
     /// Who caused it.
     pub author: Author,
+}
+
+/// Shown instead of the e-mail of an account that was removed.
+const NO_EMAIL: &str = "deleted";
+
+impl Author {
+    /// The documented sentence that tells of a membership entry; `None` for a message.
+    pub fn notice(&self, kind: EntryKind, body: &str) -> Option<String> {
+        let email = self.email.as_deref().unwrap_or(NO_EMAIL);
+        match kind {
+            EntryKind::Message => None,
+            EntryKind::GroupCreated => Some(format!("Group {body} created.")),
+            EntryKind::MemberAdded => Some(format!("User #{email} added in group.")),
+            EntryKind::MemberLeft => Some(format!("User {email} has left the group.")),
+        }
+    }
 }

@@ -11,4 +11,6 @@ pub mod event;
 pub mod command;
 pub mod reply;
 
+pub mod caller;
+pub mod close;
 pub mod error;

@@ -1,0 +1,251 @@
+-- Every change is one function, called as one autocommit statement: a replica that freezes never holds a row lock, since
+-- the server finishes the statement alone. Each takes the conversation's row lock first, so messages and membership
+-- have one order, and works on a snapshot taken after it.
+
+-- Stores a batch of messages. One row of answer for one of input, in the same order. status: 0 stored, 1 seen before
+-- (the answer is the first one's), 2 the client id belongs to another message, 3 not a member, 4 no such conversation.
+--
+-- The plan is fixed to index look-ups: statistics of a table that was empty a minute ago must not decide.
+CREATE FUNCTION send_batch(
+    p_conversation bigint[], p_sender bigint[], p_recipient bigint[], p_client uuid[], p_uuid uuid[], p_body text[]
+) RETURNS TABLE (status smallint, seq bigint, id bigint, created_at timestamptz)
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_now timestamptz;
+BEGIN
+    PERFORM 1 FROM conversations c WHERE c.id = ANY (p_conversation) ORDER BY c.id FOR NO KEY UPDATE;
+    v_now := clock_timestamp();
+    RETURN QUERY
+    WITH input AS (
+        SELECT u.n, u.c, u.s, u.r, u.m, u.k, u.b,
+            conv.last_seq,
+            x.seq AS old_seq, x.id AS old_id, x.created_at AS old_at, x.body AS old_body,
+            -- The first of several rows with the same client id is stored, the others are retries of it.
+            row_number() OVER same AS turn,
+            first_value(u.b) OVER same AS first_body,
+            CASE
+                WHEN conv.id IS NULL OR conv.deleted_at IS NOT NULL THEN 4
+                WHEN conv.kind = 0 AND (u.r IS NULL OR least(u.s, u.r) <> conv.low_user
+                    OR greatest(u.s, u.r) <> conv.high_user) THEN 4
+                WHEN conv.kind = 1 AND u.r IS NOT NULL THEN 4
+                WHEN x.seq IS NOT NULL THEN CASE WHEN x.body = u.b THEN 1 ELSE 2 END
+                WHEN who.user_id IS NULL THEN 3
+                ELSE 0
+            END AS verdict
+        FROM unnest(p_conversation, p_sender, p_recipient, p_client, p_uuid, p_body)
+            WITH ORDINALITY AS u (c, s, r, m, k, b, n)
+        LEFT JOIN conversations conv ON conv.id = u.c
+        LEFT JOIN entries x ON x.conversation_id = u.c AND x.sender_id = u.s AND x.client_id = u.m
+        LEFT JOIN members who ON who.conversation_id = u.c AND who.user_id = u.s AND who.left_seq IS NULL
+        WINDOW same AS (PARTITION BY u.c, u.s, u.m ORDER BY u.n)
+    ), placed AS (
+        SELECT i.*,
+            i.last_seq + count(*) FILTER (WHERE i.verdict = 0 AND i.turn = 1)
+                OVER (PARTITION BY i.c ORDER BY i.n) AS new_seq,
+            CASE WHEN i.verdict = 0 AND i.turn = 1 THEN nextval('entry_ids') END AS new_id
+        FROM input i
+    ), answered AS MATERIALIZED (
+        SELECT p.n, p.c, p.s, p.r, p.m, p.k, p.b, p.verdict = 0 AND p.turn = 1 AS fresh,
+            CASE
+                WHEN p.verdict = 0 AND p.turn > 1 THEN CASE WHEN p.b = p.first_body THEN 1 ELSE 2 END
+                ELSE p.verdict
+            END AS verdict,
+            CASE p.verdict WHEN 0 THEN first_value(p.new_seq) OVER same WHEN 1 THEN p.old_seq END AS seq,
+            CASE p.verdict WHEN 0 THEN first_value(p.new_id) OVER same WHEN 1 THEN p.old_id END AS id,
+            CASE p.verdict WHEN 0 THEN v_now WHEN 1 THEN p.old_at END AS created_at
+        FROM placed p
+        WINDOW same AS (PARTITION BY p.c, p.s, p.m ORDER BY p.n)
+    ), stored AS (
+        INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, created_at)
+        SELECT a.c, a.seq, a.k, a.id, 0, a.s, a.r, a.m, a.b, a.created_at FROM answered a WHERE a.fresh
+    ), moved AS (
+        UPDATE conversations c
+        SET last_seq = f.top, last_message_seq = f.top, last_entry_at = v_now, last_message_at = v_now,
+            last_xid = pg_current_xact_id()
+        FROM (SELECT a.c, max(a.seq) AS top FROM answered a WHERE a.fresh GROUP BY a.c) f
+        WHERE c.id = f.c
+    )
+    SELECT a.verdict::smallint, a.seq, a.id, a.created_at FROM answered a ORDER BY a.n;
+END $$;
+
+-- The dialog of two users, begun if need be. status: 0 here it is, 1 the opener has too many conversations.
+CREATE FUNCTION open_dialog(p_user bigint, p_peer bigint, p_conversations bigint)
+RETURNS TABLE (status smallint, id bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_low bigint := least(p_user, p_peer);
+    v_high bigint := greatest(p_user, p_peer);
+    v_id bigint;
+BEGIN
+    SELECT c.id INTO v_id FROM conversations c WHERE c.kind = 0 AND c.low_user = v_low AND c.high_user = v_high;
+    IF v_id IS NULL THEN
+        IF has_too_many_conversations(p_user, p_conversations) THEN
+            RETURN QUERY SELECT 1::smallint, NULL::bigint;
+            RETURN;
+        END IF;
+        INSERT INTO conversations (kind, low_user, high_user, created_by) VALUES (0, v_low, v_high, p_user)
+        ON CONFLICT (low_user, high_user) WHERE kind = 0 DO NOTHING RETURNING conversations.id INTO v_id;
+        IF v_id IS NULL THEN
+            -- Somebody else was quicker, and has committed: the conflict waited for that.
+            SELECT c.id INTO v_id FROM conversations c WHERE c.kind = 0 AND c.low_user = v_low AND c.high_user = v_high;
+        ELSE
+            INSERT INTO members (conversation_id, user_id, joined_seq, joined_at)
+            SELECT DISTINCT v_id, u, 0, clock_timestamp() FROM unnest(ARRAY[v_low, v_high]) u;
+        END IF;
+    END IF;
+    RETURN QUERY SELECT 0::smallint, v_id;
+END $$;
+
+CREATE FUNCTION has_too_many_conversations(p_user bigint, p_limit bigint) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT count(*) >= p_limit
+    FROM (SELECT 1 FROM members WHERE user_id = p_user AND left_seq IS NULL LIMIT p_limit) some
+$$;
+
+-- Appends an entry that is not a message. The caller holds the conversation's row lock.
+CREATE FUNCTION append_entry(p_group bigint, p_kind smallint, p_sender bigint, p_recipient bigint, p_body text)
+RETURNS TABLE (seq bigint, id bigint, uuid uuid, client_id uuid, created_at timestamptz)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_seq bigint;
+    v_now timestamptz := clock_timestamp();
+BEGIN
+    UPDATE conversations c
+    SET last_seq = c.last_seq + 1, last_entry_at = v_now, last_xid = pg_current_xact_id()
+    WHERE c.id = p_group RETURNING c.last_seq INTO v_seq;
+    RETURN QUERY
+    INSERT INTO entries AS e
+        (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, created_at)
+    VALUES (p_group, v_seq, gen_random_uuid(), nextval('entry_ids'), p_kind, p_sender, p_recipient,
+        gen_random_uuid(), p_body, v_now)
+    RETURNING e.seq, e.id, e.uuid, e.client_id, e.created_at;
+END $$;
+
+-- A new group with its owner. status: 0 created, 1 the creator has too many conversations.
+CREATE FUNCTION create_group(p_creator bigint, p_name text, p_conversations bigint)
+RETURNS TABLE (
+    status smallint, conversation_id bigint, seq bigint, id bigint, uuid uuid, client_id uuid, created_at timestamptz
+) LANGUAGE plpgsql AS $$
+DECLARE
+    v_group bigint;
+BEGIN
+    IF has_too_many_conversations(p_creator, p_conversations) THEN
+        RETURN QUERY SELECT 1::smallint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::uuid, NULL::uuid,
+            NULL::timestamptz;
+        RETURN;
+    END IF;
+    INSERT INTO conversations (kind, name, created_by) VALUES (1, p_name, p_creator)
+    RETURNING conversations.id INTO v_group;
+    INSERT INTO members (conversation_id, user_id, role, joined_seq, joined_at)
+    VALUES (v_group, p_creator, 2, 1, clock_timestamp());
+    RETURN QUERY SELECT 0::smallint, v_group, e.* FROM append_entry(v_group, 1::smallint, p_creator, p_creator, p_name) e;
+END $$;
+
+-- Locks a group for a change by one of its members. 0 go on, 1 no such group, 2 not a member.
+CREATE FUNCTION lock_group(p_group bigint, p_actor bigint) RETURNS smallint
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM conversations c WHERE c.id = p_group AND c.kind = 1 AND c.deleted_at IS NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 1;
+    END IF;
+    PERFORM 1 FROM members m WHERE m.conversation_id = p_group AND m.user_id = p_actor AND m.left_seq IS NULL;
+    RETURN CASE WHEN FOUND THEN 0 ELSE 2 END;
+END $$;
+
+-- Adds a member. status: 0 added, 1 no such group, 2 the actor is not a member, 3 already a member, 4 the group is full,
+-- 5 the user has too many conversations.
+CREATE FUNCTION add_member(p_group bigint, p_actor bigint, p_user bigint, p_members bigint, p_conversations bigint)
+RETURNS TABLE (status smallint, seq bigint, id bigint, uuid uuid, client_id uuid, created_at timestamptz)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_status smallint := lock_group(p_group, p_actor);
+    v_entry record;
+BEGIN
+    IF v_status = 0 THEN
+        IF EXISTS (SELECT 1 FROM members m
+            WHERE m.conversation_id = p_group AND m.user_id = p_user AND m.left_seq IS NULL) THEN
+            v_status := 3;
+        ELSIF (SELECT count(*) FROM members m WHERE m.conversation_id = p_group AND m.left_seq IS NULL) >= p_members THEN
+            v_status := 4;
+        ELSIF has_too_many_conversations(p_user, p_conversations) THEN
+            v_status := 5;
+        END IF;
+    END IF;
+    IF v_status <> 0 THEN
+        RETURN QUERY SELECT v_status, NULL::bigint, NULL::bigint, NULL::uuid, NULL::uuid, NULL::timestamptz;
+        RETURN;
+    END IF;
+    SELECT * INTO v_entry FROM append_entry(p_group, 2::smallint, p_actor, p_user, '');
+    INSERT INTO members (conversation_id, user_id, joined_seq, joined_at)
+    VALUES (p_group, p_user, v_entry.seq, v_entry.created_at)
+    ON CONFLICT ON CONSTRAINT members_pkey
+    DO UPDATE SET role = 0, joined_seq = excluded.joined_seq, joined_at = excluded.joined_at, left_seq = NULL;
+    RETURN QUERY SELECT 0::smallint, v_entry.seq, v_entry.id, v_entry.uuid, v_entry.client_id, v_entry.created_at;
+END $$;
+
+-- Ends a membership; the last owner hands over to the member who has been there longest. status: 0 left, 1 no such
+-- group, 2 not a member.
+CREATE FUNCTION leave_group(p_group bigint, p_user bigint)
+RETURNS TABLE (status smallint, seq bigint, id bigint, uuid uuid, client_id uuid, created_at timestamptz)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_status smallint := lock_group(p_group, p_user);
+    v_entry record;
+BEGIN
+    IF v_status <> 0 THEN
+        RETURN QUERY SELECT v_status, NULL::bigint, NULL::bigint, NULL::uuid, NULL::uuid, NULL::timestamptz;
+        RETURN;
+    END IF;
+    SELECT * INTO v_entry FROM append_entry(p_group, 3::smallint, p_user, p_user, '');
+    UPDATE members m SET left_seq = v_entry.seq WHERE m.conversation_id = p_group AND m.user_id = p_user;
+    IF NOT EXISTS (SELECT 1 FROM members m
+        WHERE m.conversation_id = p_group AND m.role = 2 AND m.left_seq IS NULL) THEN
+        UPDATE members m SET role = 2
+        WHERE m.conversation_id = p_group AND m.user_id = (
+            SELECT o.user_id FROM members o WHERE o.conversation_id = p_group AND o.left_seq IS NULL
+            ORDER BY o.joined_seq, o.user_id LIMIT 1);
+    END IF;
+    RETURN QUERY SELECT 0::smallint, v_entry.seq, v_entry.id, v_entry.uuid, v_entry.client_id, v_entry.created_at;
+END $$;
+
+-- What every entry from the transaction p_cursor on has before it in a conversation: the position from which on to
+-- deliver to somebody who has everything older. One statement, one snapshot. Transaction ids are not in the order of
+-- the sequence (a batch may have got its id before it waited for the row), so the smallest sequence decides.
+CREATE FUNCTION position_before(p_conversation bigint, p_cursor bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+BEGIN
+    RETURN (
+        WITH tail AS MATERIALIZED (
+            SELECT e.conversation_id, e.seq FROM entries e WHERE e.xid >= p_cursor::text::xid8
+        )
+        SELECT coalesce(
+            (SELECT min(t.seq) - 1 FROM tail t WHERE t.conversation_id = p_conversation),
+            (SELECT c.last_seq FROM conversations c WHERE c.id = p_conversation),
+            0));
+END $$;
+
+-- The heads of all conversations that got entries from the transaction p_cursor on, up to the oldest one still running:
+-- that is the next cursor. Never by id or by time: commits become visible out of their order. With a null cursor only
+-- the next cursor.
+CREATE FUNCTION sweep(p_cursor bigint)
+RETURNS TABLE (cursor bigint, conversation_id bigint, seq bigint, sender_id bigint, recipient_id bigint)
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS x),
+    heads AS (
+        SELECT e.conversation_id AS c, max(e.seq) AS top,
+            CASE WHEN e.recipient_id IS NOT NULL THEN e.sender_id END AS s, e.recipient_id AS r
+        FROM entries e
+        WHERE e.xid >= p_cursor::text::xid8 AND e.xid < (SELECT h.x FROM horizon h)
+        GROUP BY 1, 3, 4
+    )
+    SELECT h.x::text::bigint, t.c, t.top, t.s, t.r FROM horizon h LEFT JOIN heads t ON true;
+END $$;

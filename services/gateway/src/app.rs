@@ -1,0 +1,143 @@
+//! The composition root: the one file that sees all rooms. Startup reads as a list; every listener is bound before
+//! anything is served.
+//!
+//! The stop runs the other way round and needs no list: sockets close over the drain time, each drops its handles; the
+//! lanes end when no socket can send any more, the delivery when no lane can commit, the rings when nothing can ring.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use messenger_chassis::admin::{self, Readiness};
+use messenger_chassis::clock::{Clock, SystemClock};
+use messenger_chassis::http::{HttpLimits, bind, serve as serve_http};
+use messenger_chassis::lifecycle::{Lifecycle, Tasks};
+use messenger_chassis::telemetry::Telemetry;
+use messenger_chassis::{migrate, postgres};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{KeyRing, TokenVerifier};
+use crate::config::Config;
+use crate::delivery::Delivery;
+use crate::directory::{Accounts, Directory, GrpcDirectory, refresh_keys};
+use crate::domain::close::Close;
+use crate::fanout::{Bus, RedisBus};
+use crate::http::{self, Handshakes};
+use crate::hub::Hub;
+use crate::lanes::Lanes;
+use crate::store::{Store, migrations};
+use crate::usecase::Messenger;
+
+/// Serves until a signal, or until something essential has failed.
+///
+/// # Errors
+/// The service cannot start; the context says which step failed.
+pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitCode> {
+    let lifecycle = Lifecycle::new().context("install the signal handlers")?;
+    let public = bind("http", config.http).context("GATEWAY_HTTP_ADDR")?;
+    let private = bind("admin", config.admin).context("GATEWAY_ADMIN_ADDR")?;
+    let connection = postgres::connection_config(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    migrate::verify(&connection, &migrations::runner()).await.context("check the schema")?;
+    let tasks = lifecycle.tasks().clone();
+    let (handshakes, readiness) = build(&config, &tasks)?;
+    let admin = admin::router(readiness, telemetry.metrics());
+    let router = http::router(Arc::new(handshakes));
+    tasks.spawn_essential("http", serve_http(public, router, config.http_limits, tasks.clone()));
+    tasks.spawn_essential("admin", serve_http(private, admin, HttpLimits::default(), tasks.clone()));
+    let code = lifecycle.run(config.stop).await;
+    telemetry.stop();
+    Ok(code)
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// The database cannot be reached, or a migration failed.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let connection = postgres::connection_config(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    let report = migrate::run(&connection, migrations::runner()).await.context("migrate")?;
+    tracing::info!(applied = report.applied_migrations().len(), "the schema is up to date");
+    Ok(())
+}
+
+/// Checks what `serve` would stumble over without connecting to anything.
+///
+/// # Errors
+/// A URL that cannot be read.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
+    Ok(())
+}
+
+fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readiness)> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store);
+    let accounts = Accounts::new(&config.directory);
+    let keys = Arc::new(KeyRing::default());
+    refresh_keys(accounts.clone(), Arc::clone(&keys), config.directory.keys_interval, tasks);
+    let directory: Arc<dyn Directory> = Arc::new(GrpcDirectory::start(accounts, &config.directory, tasks));
+
+    let hub = Arc::new(Hub::new(config.outbox, config.sockets_per_user));
+    let (bus, driver) = RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
+    let bus: Arc<dyn Bus> = Arc::new(bus);
+    let delivery = Delivery::start(
+        config.delivery,
+        Arc::clone(&hub),
+        Arc::clone(&bus),
+        store.clone(),
+        Arc::clone(&directory),
+        tasks,
+    );
+    driver.start(Arc::clone(&delivery) as Arc<_>, tasks);
+    let lanes = Lanes::start(config.lanes, &store, &delivery, tasks);
+    tasks.spawn("drain", drain(hub, config.drain, tasks.stop().clone()));
+
+    let readiness = readiness(&store, &keys, tasks);
+    let messenger =
+        Arc::new(Messenger::new(store, lanes, Arc::clone(&delivery), Arc::clone(&directory), config.limits));
+    let handshakes = Handshakes {
+        verifier: Arc::new(TokenVerifier::new(config.tokens.clone(), keys)),
+        directory,
+        delivery,
+        messenger,
+        places: Arc::new(Semaphore::new(config.sockets)),
+        socket: config.socket,
+        session: config.session,
+        clock,
+        tasks: tasks.clone(),
+    };
+    Ok((handshakes, readiness))
+}
+
+/// Ready: the log answers and tokens can be checked. Without Redis the replica delivers later, but it delivers.
+fn readiness(store: &Store, keys: &Arc<KeyRing>, tasks: &Tasks) -> Readiness {
+    let (store, keys) = (store.clone(), Arc::clone(keys));
+    Readiness::new(tasks.stop().clone())
+        .with("postgres", move || {
+            let store = store.clone();
+            async move { store.check().await.map_err(|error| error.to_string()) }
+        })
+        .with("accounts", move || {
+            let ready = keys.is_ready();
+            async move { if ready { Ok(()) } else { Err("no signing keys yet".to_owned()) } }
+        })
+}
+
+/// At the stop, closes the sockets evenly over `time`, so that they do not all reconnect at once.
+async fn drain(hub: Arc<Hub>, time: Duration, stop: CancellationToken) {
+    stop.cancelled().await;
+    let sockets = hub.all();
+    let Some(pause) = u32::try_from(sockets.len()).ok().and_then(|count| time.checked_div(count)) else {
+        return;
+    };
+    let start = tokio::time::Instant::now();
+    for (socket, turn) in sockets.iter().zip(0_u32..) {
+        tokio::time::sleep_until(start + pause * turn).await;
+        socket.close(Close::Restart);
+    }
+    // A handshake that was under way when the stop came.
+    hub.all().iter().for_each(|socket| socket.close(Close::Restart));
+}

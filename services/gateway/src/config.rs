@@ -1,0 +1,336 @@
+//! Everything that can be configured, read once at the start. All keys have safe defaults but the three URLs.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use messenger_chassis::env::{Env, EnvError, Key};
+use messenger_chassis::http::HttpLimits;
+use messenger_chassis::postgres::{PostgresConfig, PostgresKeys};
+use messenger_chassis::telemetry::TelemetryConfig;
+use secrecy::SecretString;
+
+use crate::auth::TokenConfig;
+use crate::delivery::{DeliveryConfig, SweepConfig};
+use crate::dialect;
+use crate::directory::DirectoryConfig;
+use crate::fanout::RedisConfig;
+use crate::http::SocketConfig;
+use crate::hub::OutboxLimits;
+use crate::lanes::LaneConfig;
+use crate::session::SessionConfig;
+use crate::store::StoreConfig;
+use crate::usecase;
+
+const POSTGRES: PostgresKeys = PostgresKeys {
+    url: "GATEWAY_DATABASE_URL",
+    connections: "GATEWAY_DATABASE_CONNECTIONS",
+    wait_ms: "GATEWAY_DATABASE_WAIT_MS",
+    statement_ms: "GATEWAY_DATABASE_STATEMENT_MS",
+};
+
+/// The configuration of a gateway.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Public listener.
+    pub http: SocketAddr,
+    /// Admin listener.
+    pub admin: SocketAddr,
+    /// Request heads and connections of the public listener.
+    pub http_limits: HttpLimits,
+    /// Sockets at most.
+    pub sockets: usize,
+    /// Sockets of one user.
+    pub sockets_per_user: usize,
+    /// The log.
+    pub postgres: PostgresConfig,
+    /// Time limits of the log.
+    pub store: StoreConfig,
+    /// The doorbell.
+    pub redis: RedisConfig,
+    /// The way to accounts.
+    pub directory: DirectoryConfig,
+    /// Token checks.
+    pub tokens: TokenConfig,
+    /// Group commit.
+    pub lanes: LaneConfig,
+    /// Delivery.
+    pub delivery: DeliveryConfig,
+    /// Outbox of a socket.
+    pub outbox: OutboxLimits,
+    /// Buffers of a socket.
+    pub socket: SocketConfig,
+    /// Times of a socket.
+    pub session: SessionConfig,
+    /// Use cases.
+    pub limits: usecase::Limits,
+    /// Time over which the sockets are closed at a stop.
+    pub drain: Duration,
+    /// Time after which a stop is hard.
+    pub stop: Duration,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+}
+
+impl Config {
+    /// Reads all keys through `lookup`; `node` names this replica when no key does.
+    ///
+    /// # Errors
+    /// Every problem, by key.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>, node: &str) -> Result<(Self, Vec<Key>), EnvError> {
+        let mut env = Env::new(lookup);
+        let config = Self {
+            http: env.parsed(
+                "GATEWAY_HTTP_ADDR",
+                SocketAddr::from(([127, 0, 0, 1], 3200)),
+                "public listener, address:port",
+            ),
+            admin: env.parsed(
+                "GATEWAY_ADMIN_ADDR",
+                SocketAddr::from(([127, 0, 0, 1], 3201)),
+                "admin listener, address:port",
+            ),
+            http_limits: http_limits(&mut env),
+            sockets: env.within(
+                "GATEWAY_SOCKETS",
+                100_000,
+                1..=10_000_000,
+                "sockets of this replica at most",
+            ),
+            sockets_per_user: env.within(
+                "GATEWAY_SOCKETS_PER_USER",
+                16,
+                1..=10_000,
+                "sockets of one user on this replica; the oldest is closed",
+            ),
+            postgres: PostgresConfig::read(&mut env, &POSTGRES),
+            store: StoreConfig {
+                call: env.millis(
+                    "GATEWAY_DATABASE_CALL_MS",
+                    2_500,
+                    20..=601_000,
+                    "time limit of a call to PostgreSQL, above that of a statement, milliseconds",
+                ),
+            },
+            redis: redis(&mut env, node),
+            directory: DirectoryConfig::read(&mut env),
+            tokens: TokenConfig::read(&mut env),
+            lanes: lanes(&mut env),
+            delivery: delivery(&mut env),
+            outbox: outbox(&mut env),
+            socket: socket(&mut env),
+            session: session(&mut env),
+            limits: limits(&mut env),
+            drain: env.millis(
+                "GATEWAY_DRAIN_MS",
+                5_000,
+                0..=600_000,
+                "time over which sockets are closed at a stop, milliseconds",
+            ),
+            stop: env.millis(
+                "GATEWAY_STOP_MS",
+                20_000,
+                1_000..=900_000,
+                "time after which a stop is hard, milliseconds",
+            ),
+            telemetry: TelemetryConfig::read(&mut env),
+        };
+        if config.drain >= config.stop {
+            env.problem("GATEWAY_DRAIN_MS: must be less than GATEWAY_STOP_MS");
+        }
+        Ok((config, env.finish()?))
+    }
+}
+
+fn http_limits(env: &mut Env<'_>) -> HttpLimits {
+    let default = HttpLimits::default();
+    HttpLimits {
+        head_timeout: env.millis(
+            "GATEWAY_HEAD_MS",
+            5_000,
+            100..=60_000,
+            "time for a request head, milliseconds",
+        ),
+        connections: env.within(
+            "GATEWAY_HANDSHAKES",
+            default.connections,
+            1..=1_000_000,
+            "connections in their handshake at once",
+        ),
+        ..default
+    }
+}
+
+fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
+    RedisConfig {
+        url: SecretString::from(env.required("GATEWAY_REDIS_URL", "Redis URL")),
+        prefix: env.text(
+            "GATEWAY_REDIS_PREFIX",
+            "messenger",
+            "first part of every channel's name, the same for all services",
+        ),
+        node: env.text("GATEWAY_NODE", node, "name of this replica, unique among the replicas"),
+        queue: env.within("GATEWAY_RING_QUEUE", 10_000, 1..=1_000_000, "rings that may wait to be sent"),
+        timeout: env.millis(
+            "GATEWAY_REDIS_TIMEOUT_MS",
+            1_000,
+            10..=60_000,
+            "time limit of a Redis call, milliseconds",
+        ),
+        heartbeat: env.millis(
+            "GATEWAY_REDIS_HEARTBEAT_MS",
+            1_000,
+            50..=60_000,
+            "how often the own channel is rung, milliseconds",
+        ),
+        silence: env.millis(
+            "GATEWAY_REDIS_SILENCE_MS",
+            3_000,
+            100..=600_000,
+            "silence after which Redis counts as dead, milliseconds",
+        ),
+        linger: env.millis(
+            "GATEWAY_REDIS_LINGER_MS",
+            1_000,
+            0..=600_000,
+            "how long an unused subscription stays, milliseconds",
+        ),
+    }
+}
+
+fn lanes(env: &mut Env<'_>) -> LaneConfig {
+    LaneConfig {
+        lanes: env.within("GATEWAY_LANES", 2, 1..=256, "send statements in flight at once"),
+        queue: env.within("GATEWAY_LANE_QUEUE", 10_000, 1..=1_000_000, "sends that may wait in one lane"),
+        batch: env.within("GATEWAY_LANE_BATCH", 256, 1..=10_000, "rows of one send statement at most"),
+        patience: env.millis(
+            "GATEWAY_SEND_PATIENCE_MS",
+            5_000,
+            100..=60_000,
+            "how long a send may wait for the database, milliseconds",
+        ),
+    }
+}
+
+fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
+    DeliveryConfig {
+        workers: env.within("GATEWAY_DELIVERY_WORKERS", 2, 1..=256, "delivery workers"),
+        queue: env.within(
+            "GATEWAY_DELIVERY_QUEUE",
+            10_000,
+            16..=1_000_000,
+            "inputs that may wait for one delivery worker",
+        ),
+        log_reads: env.within("GATEWAY_LOG_READS", 8, 1..=1_000, "reads of the log at once that close holes"),
+        sweep: SweepConfig {
+            interval: env.millis(
+                "GATEWAY_SWEEP_MS",
+                250,
+                10..=60_000,
+                "pause between sweeps of the log, milliseconds",
+            ),
+            interval_in_doubt: env.millis(
+                "GATEWAY_SWEEP_IN_DOUBT_MS",
+                100,
+                10..=60_000,
+                "the same while Redis is in doubt, milliseconds",
+            ),
+        },
+    }
+}
+
+fn outbox(env: &mut Env<'_>) -> OutboxLimits {
+    OutboxLimits {
+        bytes: env.within(
+            "GATEWAY_OUTBOX_BYTES",
+            1024 * 1024,
+            1024..=1 << 30,
+            "bytes that may wait for one slow socket",
+        ),
+        frames: env.within(
+            "GATEWAY_OUTBOX_FRAMES",
+            8_192,
+            16..=1_000_000,
+            "frames that may wait for one slow socket",
+        ),
+    }
+}
+
+fn socket(env: &mut Env<'_>) -> SocketConfig {
+    SocketConfig {
+        frame_bytes: env.within(
+            "GATEWAY_FRAME_BYTES",
+            64 * 1024,
+            1024..=16 << 20,
+            "bytes of a frame that comes in",
+        ),
+        read_buffer: env.within(
+            "GATEWAY_READ_BUFFER_BYTES",
+            2 * 1024,
+            256..=1 << 20,
+            "read buffer of a socket, bytes",
+        ),
+        write_buffer: env.within(
+            "GATEWAY_WRITE_BUFFER_BYTES",
+            4 * 1024,
+            0..=1 << 20,
+            "bytes collected before a write",
+        ),
+        max_write_buffer: env.within(
+            "GATEWAY_MAX_WRITE_BUFFER_BYTES",
+            256 * 1024,
+            64 * 1024..=1 << 30,
+            "write buffer of a slow socket at most, bytes",
+        ),
+    }
+}
+
+fn session(env: &mut Env<'_>) -> SessionConfig {
+    SessionConfig {
+        ping_after: env.millis(
+            "GATEWAY_PING_MS",
+            25_000,
+            100..=600_000,
+            "silence after which a socket is pinged, milliseconds",
+        ),
+        dead_after: env.millis(
+            "GATEWAY_DEAD_MS",
+            35_000,
+            200..=1_200_000,
+            "silence after which a socket is dead, milliseconds",
+        ),
+        write_stall: env.millis(
+            "GATEWAY_WRITE_STALL_MS",
+            10_000,
+            100..=600_000,
+            "how long a write may make no progress, milliseconds",
+        ),
+        close_grace: env.millis(
+            "GATEWAY_CLOSE_GRACE_MS",
+            6_000,
+            100..=60_000,
+            "time for replies in flight and the closing handshake, milliseconds",
+        ),
+        in_flight: env.within(
+            "GATEWAY_IN_FLIGHT",
+            64,
+            1..=10_000,
+            "requests of a socket in flight; past them it is not read",
+        ),
+        limits: dialect::Limits {
+            content_bytes: env.within("GATEWAY_CONTENT_BYTES", 16_384, 1..=1 << 20, "bytes of a message"),
+        },
+    }
+}
+
+fn limits(env: &mut Env<'_>) -> usecase::Limits {
+    usecase::Limits {
+        group_members: env.within("GATEWAY_GROUP_MEMBERS", 1_000, 2..=100_000, "members of a group"),
+        conversations: env.within("GATEWAY_CONVERSATIONS", 10_000, 1..=1_000_000, "conversations of a user"),
+        dialogs_cached: env.within(
+            "GATEWAY_DIALOGS_CACHED",
+            200_000,
+            100..=100_000_000,
+            "dialogs whose number is remembered",
+        ),
+    }
+}

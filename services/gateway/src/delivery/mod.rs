@@ -1,0 +1,225 @@
+//! From the log to the sockets of this replica, in order, without holes.
+//!
+//! The only room that knows both hub and bus. Commits of this replica, rings of others and sweeps of the log go to
+//! workers by hash of the conversation; their gates put them in order.
+
+mod broadcast;
+mod gate;
+mod log;
+mod sweep;
+mod track;
+mod worker;
+
+pub use sweep::SweepConfig;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use messenger_chassis::lifecycle::Tasks;
+use messenger_proto::accounts::UserChanged;
+use messenger_proto::accounts::user_changed::Kind;
+use messenger_proto::gateway::Ring;
+use prost::Message as _;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+
+use crate::dialect::Dialect;
+use crate::directory::Directory;
+use crate::domain::close::Close;
+use crate::domain::event::Event;
+use crate::domain::ids::{ConversationId, UserId};
+use crate::fanout::{Bus, Channel, Listener, Rung, from_ring, to_ring};
+use crate::hub::{Hub, Outbox, Registration};
+use crate::store::{Store, StoreError};
+
+use worker::{Input, Worker};
+
+/// Sizes of the delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryConfig {
+    /// Workers; conversations are spread over them.
+    pub workers: usize,
+    /// Inputs that may wait for one worker; more are dropped and found by the sweep.
+    pub queue: usize,
+    /// Reads of the log at once.
+    pub log_reads: usize,
+    /// Rhythm of the sweep.
+    pub sweep: SweepConfig,
+}
+
+/// What every part of the delivery needs.
+pub(crate) struct Context {
+    hub: Arc<Hub>,
+    bus: Arc<dyn Bus>,
+    store: Store,
+    directory: Arc<dyn Directory>,
+    log_reads: Semaphore,
+    tasks: Tasks,
+}
+
+/// Users whose socket is gone, on their way to a worker. A list beside the queue, because a `Drop` cannot wait for
+/// room; as long as there are sockets at most.
+#[derive(Debug, Default)]
+pub(crate) struct Departures(Mutex<Vec<UserId>>);
+
+impl Departures {
+    fn add(&self, user: UserId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(user);
+    }
+
+    /// Removes those for whom `settle` holds.
+    fn settle(&self, mut settle: impl FnMut(UserId) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|user| !settle(*user));
+    }
+}
+
+struct Lane {
+    inputs: mpsc::Sender<Input>,
+    departures: Arc<Departures>,
+}
+
+/// The handle of the delivery. The workers end when the last clone is gone.
+pub struct Delivery {
+    context: Arc<Context>,
+    workers: Vec<Lane>,
+    sweep_now: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
+}
+
+/// A socket's part in the delivery; dropping it ends the part.
+#[derive(Debug)]
+pub struct Attachment {
+    delivery: Arc<Delivery>,
+    user: UserId,
+    registration: Registration,
+    /// Workers that know of this socket: a handshake may be given up half-way.
+    told: usize,
+}
+
+impl Delivery {
+    /// Starts workers and sweep.
+    pub fn start(
+        config: DeliveryConfig,
+        hub: Arc<Hub>,
+        bus: Arc<dyn Bus>,
+        store: Store,
+        directory: Arc<dyn Directory>,
+        tasks: &Tasks,
+    ) -> Arc<Self> {
+        let log_reads = Semaphore::new(config.log_reads);
+        let context = Arc::new(Context { hub, bus, store, directory, log_reads, tasks: tasks.clone() });
+        let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();
+        let sweep_now = Arc::new(Notify::new());
+        let inputs = workers.iter().map(|lane| lane.inputs.clone()).collect();
+        let stop = tasks.stop().clone();
+        tasks.spawn_essential(
+            "log sweep",
+            sweep::sweep(Arc::clone(&context), inputs, config.sweep, Arc::clone(&sweep_now), stop),
+        );
+        Arc::new(Self { context, workers, sweep_now })
+    }
+
+    /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
+    pub fn committed(&self, event: Event, trace: Option<String>) {
+        let ring = Bytes::from(to_ring(&event, trace.clone()).encode_to_vec());
+        let entry = &event.entry;
+        let bus = &self.context.bus;
+        if let Some(user) = entry.recipient {
+            bus.ring(Channel::User(user), ring.clone());
+        }
+        match entry.dialog() {
+            Some((sender, receiver)) if sender == receiver => {}
+            Some((sender, _)) => bus.ring(Channel::User(sender), ring),
+            None => bus.ring(Channel::Conversation(entry.conversation), ring),
+        }
+        self.offer(entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
+    }
+
+    /// Makes a new socket take part. When this returns, everything committed from now on reaches the socket.
+    ///
+    /// # Errors
+    /// The user's groups cannot be read.
+    pub async fn attach(self: &Arc<Self>, user: UserId, dialect: Dialect) -> Result<Attachment, StoreError> {
+        let registration = self.context.hub.register(user, dialect);
+        self.context.bus.join(Channel::User(user));
+        let mut attachment = Attachment { delivery: Arc::clone(self), user, registration, told: 0 };
+        for worker in &self.workers {
+            // Workers end after every attachment has.
+            let _ = worker.inputs.send(Input::Present(user)).await;
+            attachment.told += 1;
+        }
+        // Read after the workers know the user: whatever changes later comes to them as an entry.
+        let groups = self.context.store.groups_of(user).await?;
+        let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
+        for group in groups {
+            parts[worker_of(group.conversation, self.workers.len())].push(group);
+        }
+        for (worker, part) in self.workers.iter().zip(parts) {
+            let (done, applied) = oneshot::channel();
+            let _ = worker.inputs.send(Input::Groups(user, part, done)).await;
+            let _ = applied.await;
+        }
+        Ok(attachment)
+    }
+
+    fn offer(&self, conversation: ConversationId, input: Input) {
+        let worker = &self.workers[worker_of(conversation, self.workers.len())];
+        if worker.inputs.try_send(input).is_err() {
+            metrics::counter!("gateway_inputs_dropped_total").increment(1);
+        }
+    }
+}
+
+impl Listener for Delivery {
+    fn rang(&self, ring: Ring) {
+        let trace = (!ring.traceparent.is_empty()).then(|| ring.traceparent.clone().into_boxed_str());
+        match from_ring(ring) {
+            Rung::Event(event) => self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace)),
+            Rung::Head(head) => self.offer(head.conversation, Input::Head(head)),
+        }
+    }
+
+    fn user_changed(&self, change: UserChanged) {
+        let user = UserId(change.user_id);
+        self.context.directory.invalidate(user);
+        if change.kind() == Kind::Removed {
+            self.context.hub.close_user(user, Close::Unauthorized);
+        }
+    }
+
+    fn interrupted(&self) {
+        self.sweep_now.notify_one();
+    }
+}
+
+impl Attachment {
+    /// What is to be written to the socket.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        self.registration.outbox()
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.delivery.context.bus.leave(Channel::User(self.user));
+        for worker in &self.delivery.workers[..self.told] {
+            worker.departures.add(self.user);
+        }
+    }
+}
+
+fn start_worker(context: &Arc<Context>, queue: usize) -> Lane {
+    let (inputs, receiver) = mpsc::channel(queue);
+    let departures = Arc::new(Departures::default());
+    let worker = Worker::new(Arc::clone(context), Arc::clone(&departures), inputs.downgrade());
+    context.tasks.spawn_essential("delivery worker", worker.run(receiver));
+    Lane { inputs, departures }
+}
+
+fn worker_of(conversation: ConversationId, workers: usize) -> usize {
+    usize::try_from(conversation.0.unsigned_abs() % workers as u64).unwrap_or_default()
+}

@@ -1,0 +1,330 @@
+//! One of several workers that own the conversations of interest, by hash. A worker never waits for the log, the
+//! network or a client: what takes time runs beside it and comes back as an [`Input`].
+//!
+//! Invariant: every entry whose transaction id lies before `cursor` and that concerns somebody present has been offered
+//! to the gate of its conversation. So a conversation without a track has nothing undelivered before `cursor`, and a
+//! new track finds its position there.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::broadcast::broadcast;
+use super::gate::Need;
+use super::log::{self, Item, Rows};
+use super::track::{Membership, Track};
+use super::{Context, Departures};
+use crate::domain::entry::Head;
+use crate::domain::event::Event;
+use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
+use crate::fanout::Channel;
+use crate::store;
+
+/// Inputs taken at once.
+const BATCH: usize = 256;
+/// A dialog in which nothing happened for this long is forgotten.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A committed entry: ours, or rung by another replica.
+    Event(Arc<Event>, Option<Box<str>>),
+    /// The log of a conversation reaches this far.
+    Head(Head),
+    /// The sweep has handed over every entry before this transaction id.
+    Swept(Xid),
+    /// A user is present from now on (counted).
+    Present(UserId),
+    /// The groups of a user who is present.
+    Groups(UserId, Vec<store::Membership>, oneshot::Sender<()>),
+    /// What a track needed to begin.
+    Position(Ticket, Option<Seq>),
+    /// What the log had for a track; `None` when it could not be read.
+    Filled(Ticket, Option<Rows>),
+}
+
+/// Names the track that asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticket {
+    conversation: ConversationId,
+    generation: u64,
+}
+
+/// A user with sockets here.
+#[derive(Debug, Default)]
+struct Presence {
+    sockets: usize,
+    groups: HashSet<ConversationId>,
+    dialogs: HashMap<ConversationId, UserId>,
+}
+
+pub(super) struct Worker {
+    context: Arc<Context>,
+    departures: Arc<Departures>,
+    /// To itself; weak, so that the queue ends with the last handle outside.
+    inputs: mpsc::WeakSender<Input>,
+    tracks: HashMap<ConversationId, Track<Item>>,
+    present: HashMap<UserId, Presence>,
+    due: VecDeque<(Instant, ConversationId)>,
+    cursor: Option<Xid>,
+    generations: u64,
+    swept_idle_at: Instant,
+}
+
+impl Worker {
+    pub(super) fn new(
+        context: Arc<Context>,
+        departures: Arc<Departures>,
+        inputs: mpsc::WeakSender<Input>,
+    ) -> Self {
+        Self {
+            context,
+            departures,
+            inputs,
+            tracks: HashMap::new(),
+            present: HashMap::new(),
+            due: VecDeque::new(),
+            cursor: None,
+            generations: 0,
+            swept_idle_at: Instant::now(),
+        }
+    }
+
+    /// Runs until every handle that could send is gone.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Input>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let due = self.due.front().map(|(at, _)| *at);
+            tokio::select! {
+                count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            }
+            batch.drain(..).for_each(|input| self.take(input));
+            let departures = Arc::clone(&self.departures);
+            departures.settle(|user| self.depart(user));
+            self.serve_due();
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = Instant::now();
+        match input {
+            Input::Event(event, trace) => self.event(event, trace, now),
+            Input::Head(head) => self.head(&head, now),
+            Input::Swept(cursor) => {
+                self.cursor = Some(cursor);
+                self.forget_idle(now);
+            }
+            Input::Present(user) => self.present.entry(user).or_default().sockets += 1,
+            Input::Groups(user, groups, done) => {
+                groups.iter().for_each(|group| self.attach(user, group, now));
+                // A handshake that was given up has dropped its end: nothing is owed.
+                let _ = done.send(());
+            }
+            Input::Position(ticket, position) => self.answer(ticket, now, |track| match position {
+                Some(position) => track.gate.learn(position, now),
+                None => failed(track, now),
+            }),
+            Input::Filled(ticket, rows) => self.answer(ticket, now, |track| match rows {
+                Some(rows) => track.gate.fill(rows, now),
+                None => failed(track, now),
+            }),
+        }
+    }
+
+    fn event(&mut self, event: Arc<Event>, trace: Option<Box<str>>, now: Instant) {
+        let Head { conversation, seq, users } = event.entry.head();
+        if !self.concerns(conversation, users) {
+            return;
+        }
+        let item = Item { event: Some(event), trace };
+        let released = self.track(conversation, seq, now).gate.offer(seq, item, now);
+        self.pass_on(conversation, released, now);
+    }
+
+    fn head(&mut self, head: &Head, now: Instant) {
+        if !self.concerns(head.conversation, head.users) {
+            return;
+        }
+        self.track(head.conversation, head.seq, now).gate.see_head(head.seq, now);
+        self.pursue(head.conversation, now);
+    }
+
+    /// Whether somebody here may have to hear of it.
+    fn concerns(&self, conversation: ConversationId, users: Option<(UserId, UserId)>) -> bool {
+        let present = |(a, b)| self.present.contains_key(&a) || self.present.contains_key(&b);
+        self.tracks.contains_key(&conversation) || users.is_some_and(present)
+    }
+
+    /// The conversation's track, begun if need be. Nothing can have come before the first entry.
+    fn track(&mut self, conversation: ConversationId, seen: Seq, now: Instant) -> &mut Track<Item> {
+        let generations = &mut self.generations;
+        self.tracks.entry(conversation).or_insert_with(|| {
+            *generations += 1;
+            let position = (seen == Seq::ZERO.next()).then_some(Seq::ZERO);
+            Track::new(*generations, position, now)
+        })
+    }
+
+    /// A present user is in this group.
+    fn attach(&mut self, user: UserId, group: &store::Membership, now: Instant) {
+        let Some(presence) = self.present.get_mut(&user) else { return };
+        let generations = &mut self.generations;
+        let track = self.tracks.entry(group.conversation).or_insert_with(|| {
+            *generations += 1;
+            Track::new(*generations, Some(group.last_seq), now)
+        });
+        let deserted = track.is_deserted();
+        if !track.attach(user, group.joined_seq, group.last_seq) {
+            return;
+        }
+        presence.groups.insert(group.conversation);
+        if deserted {
+            self.context.bus.join(Channel::Conversation(group.conversation));
+        }
+    }
+
+    /// One socket of the user is gone. With the last one, what only that user wanted to hear is forgotten: a position
+    /// kept without listening would be wrong when the user comes back. False when the user's presence still waits in
+    /// the queue.
+    fn depart(&mut self, user: UserId) -> bool {
+        let Entry::Occupied(mut entry) = self.present.entry(user) else { return false };
+        entry.get_mut().sockets -= 1;
+        if entry.get().sockets > 0 {
+            return true;
+        }
+        let presence = entry.remove();
+        for group in presence.groups {
+            if let Some(track) = self.tracks.get_mut(&group) {
+                track.detach(user);
+                self.leave_if_deserted(group);
+            }
+        }
+        for (dialog, peer) in presence.dialogs {
+            if !self.present.contains_key(&peer) {
+                self.tracks.remove(&dialog);
+            }
+        }
+        true
+    }
+
+    fn leave_if_deserted(&mut self, group: ConversationId) {
+        if self.tracks.get(&group).is_some_and(Track::is_deserted) {
+            self.tracks.remove(&group);
+            self.context.bus.leave(Channel::Conversation(group));
+        }
+    }
+
+    /// Applies an answer to the track that asked for it, if it still is the same.
+    fn answer(&mut self, ticket: Ticket, now: Instant, apply: impl FnOnce(&mut Track<Item>) -> Vec<Item>) {
+        let track = self.tracks.get_mut(&ticket.conversation);
+        if let Some(track) = track.filter(|track| track.generation == ticket.generation) {
+            let released = apply(track);
+            self.pass_on(ticket.conversation, released, now);
+        }
+    }
+
+    /// Delivers what a gate released and gets what it still needs.
+    fn pass_on(&mut self, conversation: ConversationId, released: Vec<Item>, now: Instant) {
+        for item in released {
+            self.deliver(conversation, &item, now);
+        }
+        self.pursue(conversation, now);
+    }
+
+    fn deliver(&mut self, conversation: ConversationId, item: &Item, now: Instant) {
+        let Some(event) = &item.event else { return };
+        let Some(track) = self.tracks.get_mut(&conversation) else { return };
+        track.used_at = now;
+        if let Some((sender, receiver)) = event.entry.dialog() {
+            note_dialog(&mut self.present, conversation, sender, receiver);
+            note_dialog(&mut self.present, conversation, receiver, sender);
+            let second = (receiver != sender).then_some(receiver);
+            broadcast(&self.context.hub, item, event, std::iter::once(sender).chain(second));
+            return;
+        }
+        let deserted = track.is_deserted();
+        let change = track.apply(&event.entry, |user| self.present.contains_key(&user));
+        if let Membership::Came(user) = change {
+            if let Some(presence) = self.present.get_mut(&user) {
+                presence.groups.insert(conversation);
+            }
+            if deserted {
+                self.context.bus.join(Channel::Conversation(conversation));
+            }
+        }
+        broadcast(&self.context.hub, item, event, track.audience(event.entry.seq));
+        if let Membership::Left(user) = change {
+            if let Some(presence) = self.present.get_mut(&user) {
+                presence.groups.remove(&conversation);
+            }
+            self.leave_if_deserted(conversation);
+        }
+    }
+
+    /// Gets what the gate needs now, or remembers when to look again.
+    fn pursue(&mut self, conversation: ConversationId, now: Instant) {
+        let Some(track) = self.tracks.get_mut(&conversation) else { return };
+        let Some(need) = track.gate.need(now) else {
+            if let Some(due) = track.gate.due() {
+                self.due.push_back((due, conversation));
+            }
+            return;
+        };
+        let ticket = Ticket { conversation, generation: track.generation };
+        let Some(inputs) = self.inputs.upgrade() else { return };
+        let (context, cursor) = (Arc::clone(&self.context), self.cursor);
+        self.context.tasks.spawn("log read", async move {
+            let input = match need {
+                Need::Position => {
+                    Input::Position(ticket, log::position(&context, conversation, cursor).await)
+                }
+                Need::Fill { after, up_to } => {
+                    Input::Filled(ticket, log::read(&context, conversation, after, up_to).await)
+                }
+            };
+            // A closed queue means that the process stops: nobody is left to deliver to.
+            let _ = inputs.send(input).await;
+        });
+    }
+
+    fn serve_due(&mut self) {
+        let now = Instant::now();
+        while let Some((at, conversation)) = self.due.front().copied() {
+            if at > now {
+                return;
+            }
+            self.due.pop_front();
+            self.pursue(conversation, now);
+        }
+    }
+
+    /// Forgets dialogs in which nothing happens. What comes later lies after `cursor` and finds its position anew.
+    fn forget_idle(&mut self, now: Instant) {
+        if now < self.swept_idle_at + IDLE / 10 {
+            return;
+        }
+        self.swept_idle_at = now;
+        self.tracks.retain(|_, track| {
+            !(track.is_deserted() && track.gate.is_settled() && now > track.used_at + IDLE)
+        });
+        metrics::gauge!("gateway_tracked_conversations")
+            .set(u32::try_from(self.tracks.len()).unwrap_or(u32::MAX));
+    }
+}
+
+fn failed(track: &mut Track<Item>, now: Instant) -> Vec<Item> {
+    track.gate.failed(now);
+    Vec::new()
+}
+
+fn note_dialog(present: &mut HashMap<UserId, Presence>, dialog: ConversationId, user: UserId, peer: UserId) {
+    if let Some(presence) = present.get_mut(&user) {
+        presence.dialogs.insert(dialog, peer);
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a socket is closed: one table for code, word and verdict.
+
+/// A reason, with the WebSocket close code that carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Close {
+    /// A frame that is not WebSocket.
+    Protocol,
+    /// A binary frame; the dialects are text.
+    Binary,
+    /// Text that is not UTF-8.
+    BadText,
+    /// A frame above the limit.
+    TooLarge,
+    /// A fault of ours.
+    Internal,
+    /// This replica stops or restarts.
+    Restart,
+    /// This replica has no room.
+    Overloaded,
+    /// The token expired or was revoked, or the account is gone.
+    Unauthorized,
+    /// The user opened more sockets than allowed; this was the oldest.
+    TooManySockets,
+    /// The client did not read fast enough.
+    SlowConsumer,
+    /// The client did not answer pings.
+    NoHeartbeat,
+}
+
+impl Close {
+    /// The code on the wire (RFC 6455 section 7.4; 4000 to 4999 are ours).
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Protocol => 1002,
+            Self::Binary => 1003,
+            Self::BadText => 1007,
+            Self::TooLarge => 1009,
+            Self::Internal => 1011,
+            Self::Restart => 1012,
+            Self::Overloaded => 1013,
+            Self::Unauthorized => 4001,
+            Self::TooManySockets => 4005,
+            Self::SlowConsumer => 4009,
+            Self::NoHeartbeat => 4012,
+        }
+    }
+
+    /// The reason on the wire, at most 123 bytes.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Protocol => "protocol error",
+            Self::Binary => "binary frames are not spoken here",
+            Self::BadText => "text must be UTF-8",
+            Self::TooLarge => "frame too large",
+            Self::Internal => "internal error",
+            Self::Restart => "server restart, reconnect",
+            Self::Overloaded => "overloaded, reconnect later",
+            Self::Unauthorized => "unauthorized",
+            Self::TooManySockets => "too many connections of this user",
+            Self::SlowConsumer => "slow consumer, reconnect and catch up",
+            Self::NoHeartbeat => "no heartbeat",
+        }
+    }
+
+    /// Whether the client should connect again by itself.
+    pub fn may_reconnect(self) -> bool {
+        matches!(
+            self,
+            Self::Restart | Self::Overloaded | Self::SlowConsumer | Self::NoHeartbeat | Self::Internal
+        )
+    }
+}

@@ -1,0 +1,38 @@
+//! The doorbell between replicas: at most once, never waited for. Nothing may depend on it but speed.
+//!
+//! Knows no hub and no database. What it hears it hands to a [`Listener`].
+
+mod channel;
+mod interest;
+mod redis;
+mod ring;
+
+pub use channel::Channel;
+pub use redis::{BadUrl, Driver, RedisBus, RedisConfig};
+pub use ring::{Rung, from_ring, to_ring};
+
+use bytes::Bytes;
+use messenger_proto::accounts::UserChanged;
+use messenger_proto::gateway::Ring;
+
+/// How rings leave and interest is told.
+pub trait Bus: Send + Sync + 'static {
+    /// Rings on a channel. Dropped (and counted) when the bus has no room or no connection.
+    fn ring(&self, channel: Channel, ring: Bytes);
+    /// Counts one more reason to listen to the channel.
+    fn join(&self, channel: Channel);
+    /// Counts one reason less. The last one ends the subscription a while later, unless a new one comes before.
+    fn leave(&self, channel: Channel);
+    /// Whether rings are known to arrive right now.
+    fn is_healthy(&self) -> bool;
+}
+
+/// Who hears what arrives. Called on the connection's own task: must not block.
+pub trait Listener: Send + Sync + 'static {
+    /// A replica (this one included) rang.
+    fn rang(&self, ring: Ring);
+    /// A user's account changed.
+    fn user_changed(&self, change: UserChanged);
+    /// The subscriptions were interrupted: rings may have been missed.
+    fn interrupted(&self);
+}

@@ -1,0 +1,345 @@
+//! The bus over Redis pub/sub: one connection that listens, one that rings.
+//!
+//! A live TCP connection proves nothing, so the replica rings itself each second through the normal path; after
+//! [`RedisConfig::silence`] without hearing itself it connects anew and subscribes to everything again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use messenger_chassis::lifecycle::Tasks;
+use messenger_proto::accounts::UserChanged;
+use messenger_proto::gateway::Ring;
+use prost::Message as _;
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo as _, ProtocolVersion, PushInfo, PushKind, Value,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::channel::Channel;
+use super::interest::Interest;
+use super::{Bus, Listener};
+
+/// Channels named in one SUBSCRIBE.
+const SUBSCRIBE_BATCH: usize = 1_000;
+/// Rings sent in one pipeline.
+const RING_BATCH: usize = 256;
+/// First and longest pause before connecting again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// How the bus reaches Redis, and its limits.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `redis://…`.
+    pub url: SecretString,
+    /// First part of every channel's name; deployments that share a Redis need different ones.
+    pub prefix: String,
+    /// This replica's name, unique among the replicas.
+    pub node: String,
+    /// Rings that may wait to be sent.
+    pub queue: usize,
+    /// Time for a connection, a subscription, or a pipeline of rings.
+    pub timeout: Duration,
+    /// How often the replica rings itself.
+    pub heartbeat: Duration,
+    /// Silence after which the subscriptions count as dead.
+    pub silence: Duration,
+    /// How long a channel without reasons stays subscribed.
+    pub linger: Duration,
+}
+
+/// The URL cannot be used. Its text is not repeated: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("the Redis URL cannot be used")]
+pub struct BadUrl;
+
+/// A ring on its way out.
+type Outgoing = (Channel, Bytes);
+
+#[derive(Debug)]
+struct Shared {
+    config: RedisConfig,
+    client: Client,
+    interest: Mutex<Interest>,
+    changed: Notify,
+    healthy: AtomicBool,
+}
+
+/// The handle that rings and counts interest. When the last one drops, the queued rings leave and the sender ends.
+#[derive(Debug)]
+pub struct RedisBus {
+    shared: Arc<Shared>,
+    rings: mpsc::Sender<Outgoing>,
+}
+
+/// The two tasks behind a [`RedisBus`], not yet running.
+#[derive(Debug)]
+pub struct Driver {
+    shared: Arc<Shared>,
+    rings: mpsc::Sender<Outgoing>,
+    outgoing: mpsc::Receiver<Outgoing>,
+}
+
+impl RedisBus {
+    /// A bus, and the driver that is to be started once there is a listener.
+    ///
+    /// # Errors
+    /// [`BadUrl`]. A Redis that does not answer is no error: it is tried again for ever.
+    pub fn new(config: RedisConfig) -> Result<(Self, Driver), BadUrl> {
+        let info = config.url.expose_secret().into_connection_info().map_err(|_| BadUrl)?;
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let info =
+            info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let client = Client::open(info).map_err(|_| BadUrl)?;
+        let mut interest = Interest::new(config.linger);
+        interest.join(Channel::Own);
+        interest.join(Channel::Accounts);
+        let (rings, outgoing) = mpsc::channel(config.queue);
+        let shared = Arc::new(Shared {
+            config,
+            client,
+            interest: Mutex::new(interest),
+            changed: Notify::new(),
+            healthy: AtomicBool::new(false),
+        });
+        let driver = Driver { shared: Arc::clone(&shared), rings: rings.clone(), outgoing };
+        Ok((Self { shared, rings }, driver))
+    }
+}
+
+impl Bus for RedisBus {
+    fn ring(&self, channel: Channel, ring: Bytes) {
+        if self.rings.try_send((channel, ring)).is_err() {
+            metrics::counter!("gateway_rings_dropped_total").increment(1);
+        }
+    }
+
+    fn join(&self, channel: Channel) {
+        if self.shared.interest().join(channel) {
+            self.shared.changed.notify_one();
+        }
+    }
+
+    fn leave(&self, channel: Channel) {
+        self.shared.interest().leave(channel, Instant::now());
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.shared.healthy.load(Ordering::Relaxed)
+    }
+}
+
+impl Driver {
+    /// Starts to ring and to listen, until the stop.
+    pub fn start(self, listener: Arc<dyn Listener>, tasks: &Tasks) {
+        tasks.spawn_essential("redis rings", send_rings(Arc::clone(&self.shared), self.outgoing));
+        let stop = tasks.stop().clone();
+        tasks.spawn_essential("redis subscriptions", listen(self.shared, self.rings, listener, stop));
+    }
+}
+
+impl Shared {
+    fn interest(&self) -> MutexGuard<'_, Interest> {
+        self.interest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self, channel: Channel) -> String {
+        channel.name(&self.config.prefix, &self.config.node)
+    }
+
+    async fn connect(&self, settings: AsyncConnectionConfig) -> redis::RedisResult<MultiplexedConnection> {
+        let limit = Some(self.config.timeout);
+        let settings = settings.set_connection_timeout(limit).set_response_timeout(limit);
+        self.client.get_multiplexed_async_connection_with_config(&settings).await
+    }
+
+    fn set_healthy(&self, healthy: bool) {
+        if self.healthy.swap(healthy, Ordering::Relaxed) != healthy {
+            tracing::info!(healthy, "redis subscriptions");
+            metrics::gauge!("gateway_bus_healthy").set(if healthy { 1.0 } else { 0.0 });
+        }
+    }
+}
+
+/// Sends rings in pipelines until every handle is gone. Without a connection they are dropped: late rings are noise.
+async fn send_rings(shared: Arc<Shared>, mut outgoing: mpsc::Receiver<Outgoing>) {
+    let mut batch = Vec::with_capacity(RING_BATCH);
+    let mut connection = None;
+    let mut retry_at = Instant::now();
+    while outgoing.recv_many(&mut batch, RING_BATCH).await > 0 {
+        if connection.is_none() && Instant::now() >= retry_at {
+            connection = shared.connect(AsyncConnectionConfig::new()).await.ok();
+            retry_at = Instant::now() + BACKOFF.1;
+        }
+        let sent = match &mut connection {
+            Some(connection) => send_batch(&shared, connection, &batch).await,
+            None => false,
+        };
+        if !sent {
+            connection = None;
+            metrics::counter!("gateway_rings_dropped_total").increment(batch.len() as u64);
+        }
+        batch.clear();
+    }
+}
+
+async fn send_batch(shared: &Shared, connection: &mut MultiplexedConnection, batch: &[Outgoing]) -> bool {
+    let mut pipeline = redis::pipe();
+    for (channel, ring) in batch {
+        pipeline.cmd("PUBLISH").arg(shared.name(*channel)).arg(&**ring).ignore();
+    }
+    match pipeline.exec_async(connection).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, rings = batch.len(), "rings were not sent");
+            false
+        }
+    }
+}
+
+/// Keeps the subscriptions alive until the stop.
+async fn listen(
+    shared: Arc<Shared>,
+    rings: mpsc::Sender<Outgoing>,
+    listener: Arc<dyn Listener>,
+    stop: CancellationToken,
+) {
+    let mut pause = BACKOFF.0;
+    loop {
+        let started = Instant::now();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            result = subscription(&shared, &rings, &listener) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "redis subscriptions broke");
+                }
+            }
+        }
+        shared.set_healthy(false);
+        listener.interrupted();
+        pause = if started.elapsed() > BACKOFF.1 { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What the connection's own task tells the supervising one.
+#[derive(Debug)]
+struct Heard {
+    last: Mutex<Instant>,
+    broken: CancellationToken,
+}
+
+/// One connection's life: subscribe to everything, then to what changes, until it breaks or falls silent.
+async fn subscription(
+    shared: &Arc<Shared>,
+    rings: &mpsc::Sender<Outgoing>,
+    listener: &Arc<dyn Listener>,
+) -> redis::RedisResult<()> {
+    let heard = Arc::new(Heard { last: Mutex::new(Instant::now()), broken: CancellationToken::new() });
+    let settings = AsyncConnectionConfig::new().set_push_sender(receiver(shared, listener, &heard));
+    let mut connection = shared.connect(settings).await?;
+    let channels = shared.interest().all();
+    subscribe(shared, &mut connection, &channels).await?;
+    let mut heartbeat = interval(shared.config.heartbeat);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = heard.broken.cancelled() => return Ok(()),
+            () = shared.changed.notified() => {}
+            _ = heartbeat.tick() => {
+                if heard.silence() > shared.config.silence {
+                    tracing::warn!("redis does not echo");
+                    return Ok(());
+                }
+                if rings.try_send((Channel::Own, Bytes::new())).is_err() {
+                    metrics::counter!("gateway_rings_dropped_total").increment(1);
+                }
+            }
+        }
+        let (fresh, faded) = {
+            let mut interest = shared.interest();
+            (interest.take_fresh(), interest.take_faded(Instant::now()))
+        };
+        subscribe(shared, &mut connection, &fresh).await?;
+        unsubscribe(shared, &mut connection, &faded).await?;
+    }
+}
+
+impl Heard {
+    fn silence(&self) -> Duration {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    fn now(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+async fn subscribe(
+    shared: &Shared,
+    connection: &mut MultiplexedConnection,
+    channels: &[Channel],
+) -> redis::RedisResult<()> {
+    for batch in channels.chunks(SUBSCRIBE_BATCH) {
+        let names: Vec<_> = batch.iter().map(|channel| shared.name(*channel)).collect();
+        connection.subscribe(&names).await?;
+    }
+    Ok(())
+}
+
+async fn unsubscribe(
+    shared: &Shared,
+    connection: &mut MultiplexedConnection,
+    channels: &[Channel],
+) -> redis::RedisResult<()> {
+    for batch in channels.chunks(SUBSCRIBE_BATCH) {
+        let names: Vec<_> = batch.iter().map(|channel| shared.name(*channel)).collect();
+        connection.unsubscribe(&names).await?;
+    }
+    Ok(())
+}
+
+/// Called inline by the connection for everything that Redis pushes; must only sort and hand on.
+fn receiver(
+    shared: &Arc<Shared>,
+    listener: &Arc<dyn Listener>,
+    heard: &Arc<Heard>,
+) -> impl Fn(PushInfo) -> Result<(), redis::aio::SendError> + Send + Sync + 'static {
+    let (shared, listener, heard) = (Arc::clone(shared), Arc::clone(listener), Arc::clone(heard));
+    let own = shared.name(Channel::Own);
+    let accounts = shared.name(Channel::Accounts);
+    move |push| {
+        match (push.kind, push.data.as_slice()) {
+            (PushKind::Disconnection, _) => heard.broken.cancel(),
+            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
+                if *channel == own.as_bytes() {
+                    heard.now();
+                    shared.set_healthy(true);
+                } else if *channel == accounts.as_bytes() {
+                    hand_on(UserChanged::decode(payload.as_slice()), |change| listener.user_changed(change));
+                } else {
+                    hand_on(Ring::decode(payload.as_slice()), |ring| listener.rang(ring));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A payload that cannot be read is not ours; whatever it was, the log has the truth.
+fn hand_on<T>(decoded: Result<T, prost::DecodeError>, to: impl FnOnce(T)) {
+    match decoded {
+        Ok(message) => to(message),
+        Err(_) => metrics::counter!("gateway_rings_unreadable_total").increment(1),
+    }
+}

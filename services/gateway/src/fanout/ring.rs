@@ -1,0 +1,131 @@
+//! Events as rings and back.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use messenger_proto::gateway;
+use uuid::Uuid;
+
+use crate::domain::entry::{Entry, EntryKind, Head};
+use crate::domain::event::{Author, Event};
+use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
+
+/// Bytes of a body that travel inline; a larger one is read from the log by whoever needs it.
+const INLINE_BODY: usize = 8 * 1024;
+
+/// A ring for a committed event.
+pub fn to_ring(event: &Event, traceparent: Option<String>) -> gateway::Ring {
+    let entry = &event.entry;
+    let inline = entry.body.len() <= INLINE_BODY;
+    let entry_part = gateway::Entry {
+        id: entry.id.0,
+        uuid: entry.uuid.as_bytes().to_vec(),
+        kind: i32::from(entry.kind as i16),
+        sender_id: entry.sender.0,
+        recipient_id: entry.recipient.map(|user| user.0),
+        client_id: entry.client_id.as_bytes().to_vec(),
+        body: if inline { entry.body.to_string() } else { String::new() },
+        body_omitted: !inline,
+        created_at_us: entry.created_at.as_microsecond(),
+        sender_name: event.author.name.as_deref().map(str::to_owned),
+        sender_email: membership_email(event),
+    };
+    gateway::Ring {
+        conversation_id: entry.conversation.0,
+        seq: entry.seq.0,
+        entry: Some(entry_part),
+        traceparent: traceparent.unwrap_or_default(),
+    }
+}
+
+/// The e-mail travels only where the documented notice spells it out.
+fn membership_email(event: &Event) -> Option<String> {
+    let spelled = matches!(event.entry.kind, EntryKind::MemberAdded | EntryKind::MemberLeft);
+    event.author.email.as_deref().filter(|_| spelled).map(str::to_owned)
+}
+
+/// What a ring says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rung {
+    /// The whole entry.
+    Event(Event),
+    /// That there is one: its body is too large to travel, or a newer version wrote what this one cannot read.
+    Head(Head),
+}
+
+/// Reads a ring.
+pub fn from_ring(ring: gateway::Ring) -> Rung {
+    let users =
+        ring.entry.as_ref().and_then(|entry| Some((UserId(entry.sender_id), UserId(entry.recipient_id?))));
+    let head = Head { conversation: ConversationId(ring.conversation_id), seq: Seq(ring.seq), users };
+    let event = ring.entry.filter(|entry| !entry.body_omitted).and_then(|entry| event(head, entry));
+    event.map_or(Rung::Head(head), Rung::Event)
+}
+
+fn event(head: Head, part: gateway::Entry) -> Option<Event> {
+    let entry = Entry {
+        conversation: head.conversation,
+        seq: head.seq,
+        id: EntryId(part.id),
+        uuid: Uuid::from_slice(&part.uuid).ok()?,
+        kind: EntryKind::from_number(i16::try_from(part.kind).ok()?)?,
+        sender: UserId(part.sender_id),
+        recipient: part.recipient_id.map(UserId),
+        client_id: Uuid::from_slice(&part.client_id).ok()?,
+        body: part.body.into(),
+        created_at: Timestamp::from_microsecond(part.created_at_us).ok()?,
+    };
+    let author = Author { name: part.sender_name.map(Arc::from), email: part.sender_email.map(Arc::from) };
+    Some(Event { entry, author })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+
+    fn event(kind: EntryKind, body: String) -> Event {
+        let entry = Entry {
+            conversation: ConversationId(3),
+            seq: Seq(9),
+            id: EntryId(77),
+            uuid: Uuid::from_u128(5),
+            kind,
+            sender: UserId(1),
+            recipient: Some(UserId(2)),
+            client_id: Uuid::from_u128(6),
+            body: body.into(),
+            created_at: "2023-07-28T13:20:09.896123Z".parse().unwrap(),
+        };
+        Event { entry, author: Author { name: Some("Patrick0".into()), email: Some("a@x.org".into()) } }
+    }
+
+    #[test]
+    fn an_event_survives_the_ring() {
+        let event = event(EntryKind::MemberAdded, String::new());
+        assert_eq!(from_ring(to_ring(&event, None)), Rung::Event(event));
+    }
+
+    #[test]
+    fn a_message_does_not_carry_the_senders_address() {
+        let ring = to_ring(&event(EntryKind::Message, "Hi".to_owned()), None);
+        assert_eq!(ring.entry.unwrap().sender_email, None);
+    }
+
+    #[test]
+    fn a_large_body_is_not_rung() {
+        let event = event(EntryKind::Message, "x".repeat(INLINE_BODY + 1));
+        let ring = to_ring(&event, None);
+        assert!(ring.encoded_len() < INLINE_BODY);
+        assert_eq!(from_ring(ring), Rung::Head(event.entry.head()));
+    }
+
+    #[test]
+    fn a_ring_of_a_newer_kind_is_left_to_the_log() {
+        let event = event(EntryKind::Message, "Hi".to_owned());
+        let mut ring = to_ring(&event, None);
+        ring.entry.as_mut().unwrap().kind = 99;
+        assert_eq!(from_ring(ring), Rung::Head(event.entry.head()));
+    }
+}

@@ -1,0 +1,138 @@
+//! The handshake: refused with a status before the upgrade, or answered once the socket takes part in the delivery.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::header::{
+    RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use tokio::time::Instant;
+
+use super::socket::Socket;
+use super::{Handshakes, refusal};
+use crate::auth::{AuthError, Credentials, Identity, credentials};
+use crate::domain::caller::Caller;
+use crate::domain::event::Author;
+use crate::session::Session;
+
+/// Seconds after which a client that found no room should come again.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// `GET /` and `GET /ws`.
+pub(super) async fn handshake(
+    State(handshakes): State<Arc<Handshakes>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    match open(&handshakes, &headers, upgrade).await {
+        Ok(response) | Err(response) => response,
+    }
+}
+
+async fn open(
+    handshakes: &Arc<Handshakes>,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Response> {
+    if !headers.contains_key(UPGRADE) {
+        return Err(upgrade_required());
+    }
+    let credentials = credentials(headers).map_err(unauthorized)?;
+    let identity =
+        handshakes.verifier.verify(credentials.token, handshakes.clock.now()).map_err(unauthorized)?;
+    if handshakes.directory.peek(identity.user).is_some_and(|profile| profile.removed) {
+        return Err(unauthorized(AuthError::Expired));
+    }
+    let upgrade = upgrade.map_err(|rejection| not_a_handshake(&rejection))?;
+    let place = Arc::clone(&handshakes.places).try_acquire_owned().map_err(|_| busy())?;
+    let attached = handshakes.delivery.attach(identity.user, credentials.dialect).await;
+    let attachment = attached.map_err(|error| {
+        tracing::warn!(%error, "a socket was not attached");
+        busy()
+    })?;
+    metrics::counter!("gateway_handshakes_total").increment(1);
+    let expires_at = expiry(handshakes, &identity);
+    let (dialect, joined) = (credentials.dialect, handshakes.tasks.token());
+    let handshakes = Arc::clone(handshakes);
+    let mut response = sized(upgrade, &handshakes).on_upgrade(move |socket| async move {
+        // Counted until the session ends: as a place taken, and as work that a stop waits for.
+        let _held = (place, joined);
+        let messenger = Arc::clone(&handshakes.messenger);
+        let caller = caller(identity);
+        let session = handshakes.session;
+        Session::new(Socket(socket), dialect, caller, attachment, messenger, session, expires_at).run().await;
+    });
+    echo(&mut response, &credentials);
+    Ok(response)
+}
+
+fn sized(upgrade: WebSocketUpgrade, handshakes: &Handshakes) -> WebSocketUpgrade {
+    let sizes = handshakes.socket;
+    upgrade
+        .max_frame_size(sizes.frame_bytes)
+        .max_message_size(sizes.frame_bytes)
+        .read_buffer_size(sizes.read_buffer)
+        .write_buffer_size(sizes.write_buffer)
+        .max_write_buffer_size(sizes.max_write_buffer)
+}
+
+fn caller(identity: Identity) -> Caller {
+    Caller { user: identity.user, claimed: Author { name: identity.name, email: identity.email } }
+}
+
+fn expiry(handshakes: &Handshakes, identity: &Identity) -> Instant {
+    let left = identity.expires_at.duration_since(handshakes.clock.now());
+    Instant::now() + Duration::try_from(left).unwrap_or_default()
+}
+
+/// A browser closes a socket whose answer does not name one of the subprotocols that it offered.
+fn echo(response: &mut Response, credentials: &Credentials<'_>) {
+    if let Some(name) = credentials.subprotocol {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
+    }
+}
+
+fn unauthorized(error: AuthError) -> Response {
+    metrics::counter!("gateway_handshakes_refused_total", "reason" => error.label()).increment(1);
+    match error {
+        AuthError::NoKeys => busy(),
+        AuthError::UnsupportedProtocol => refusal(
+            StatusCode::BAD_REQUEST,
+            "unsupported_protocol",
+            "None of these subprotocols is spoken here",
+        ),
+        _ => {
+            let mut response = refusal(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized");
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+    }
+}
+
+fn upgrade_required() -> Response {
+    let text = "This is a WebSocket: connect with an upgrade";
+    let mut response = refusal(StatusCode::UPGRADE_REQUIRED, "upgrade_required", text);
+    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    response
+}
+
+fn not_a_handshake(rejection: &WebSocketUpgradeRejection) -> Response {
+    if matches!(rejection, WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(_)) {
+        let mut response =
+            refusal(StatusCode::UPGRADE_REQUIRED, "upgrade_required", "Only version 13 is spoken");
+        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return response;
+    }
+    refusal(StatusCode::BAD_REQUEST, "bad_handshake", "Not a WebSocket handshake")
+}
+
+fn busy() -> Response {
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
+    response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    response
+}

@@ -1,0 +1,183 @@
+//! What waits to be written to one socket: bounded in bytes and frames, never waited for.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::SocketId;
+use crate::dialect::Dialect;
+use crate::domain::close::Close;
+use crate::domain::ids::UserId;
+
+/// What may wait for one slow client. Past either limit the socket closes with [`Close::SlowConsumer`]; the client
+/// reconnects and reads what it missed from the history.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxLimits {
+    /// Bytes of text.
+    pub bytes: usize,
+    /// Number of frames.
+    pub frames: usize,
+}
+
+/// One encoded event, shared by all its receivers.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// JSON text, UTF-8.
+    pub text: Bytes,
+    /// Who caused it, with the idempotency key: the socket that sent it has its reply and skips the event.
+    pub origin: (UserId, Uuid),
+}
+
+/// Whether the socket goes on after a [`Outbox::drain`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// More may come.
+    Open,
+    /// Close it, with this reason.
+    Closed(Close),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    close: Option<Close>,
+}
+
+/// The queue between the deliveries of this replica and one socket.
+#[derive(Debug)]
+pub struct Outbox {
+    id: SocketId,
+    dialect: Dialect,
+    limits: OutboxLimits,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+impl Outbox {
+    pub(super) fn new(id: SocketId, dialect: Dialect, limits: OutboxLimits) -> Self {
+        Self { id, dialect, limits, state: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// The socket's number.
+    pub fn id(&self) -> SocketId {
+        self.id
+    }
+
+    /// The dialect its frames must be in.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Queues a frame, or closes the socket when its client is too slow. Never waits.
+    pub fn push(&self, frame: Frame) {
+        let mut state = self.lock();
+        if state.close.is_some() {
+            return;
+        }
+        if state.bytes + frame.text.len() > self.limits.bytes || state.frames.len() >= self.limits.frames {
+            *state = State { close: Some(Close::SlowConsumer), ..State::default() };
+            metrics::counter!("gateway_slow_closes_total").increment(1);
+        } else {
+            state.bytes += frame.text.len();
+            state.frames.push_back(frame);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Asks for the socket to be closed once what is queued has been written. The first reason stays.
+    pub fn close(&self, reason: Close) {
+        self.lock().close.get_or_insert(reason);
+        self.wake.notify_one();
+    }
+
+    /// Waits until there is something to drain. One waiter: the socket's session. Cancel-safe.
+    pub async fn ready(&self) {
+        loop {
+            if !self.is_idle() {
+                return;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// Moves what is queued to `frames`.
+    pub fn drain(&self, frames: &mut Vec<Frame>) -> Drained {
+        let mut state = self.lock();
+        frames.extend(state.frames.drain(..));
+        state.bytes = 0;
+        state.close.map_or(Drained::Open, Drained::Closed)
+    }
+
+    fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.frames.is_empty() && state.close.is_none()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(text: &'static str) -> Frame {
+        Frame { text: Bytes::from_static(text.as_bytes()), origin: (UserId(1), Uuid::nil()) }
+    }
+
+    fn outbox(bytes: usize, frames: usize) -> Outbox {
+        Outbox::new(SocketId(1), Dialect::Seed, OutboxLimits { bytes, frames })
+    }
+
+    fn texts(frames: &[Frame]) -> Vec<&[u8]> {
+        frames.iter().map(|frame| &*frame.text).collect()
+    }
+
+    #[tokio::test]
+    async fn frames_come_out_in_order() {
+        let outbox = outbox(100, 10);
+        outbox.push(frame("a"));
+        outbox.push(frame("b"));
+        outbox.ready().await;
+        let mut frames = Vec::new();
+        assert_eq!(outbox.drain(&mut frames), Drained::Open);
+        assert_eq!(texts(&frames), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn drained_bytes_are_free_again() {
+        let outbox = outbox(4, 10);
+        for _ in 0..100 {
+            outbox.push(frame("four"));
+            assert_eq!(outbox.drain(&mut Vec::new()), Drained::Open);
+        }
+    }
+
+    #[test]
+    fn too_many_bytes_or_frames_close_the_socket_and_free_the_queue() {
+        for outbox in [outbox(3, 10), outbox(100, 2)] {
+            (0..4).for_each(|_| outbox.push(frame("x")));
+            let mut frames = Vec::new();
+            assert_eq!(outbox.drain(&mut frames), Drained::Closed(Close::SlowConsumer));
+            assert!(frames.is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_reason_to_close_stays_and_queued_frames_are_written_first() {
+        let outbox = outbox(100, 10);
+        outbox.push(frame("a"));
+        outbox.close(Close::Restart);
+        outbox.close(Close::Unauthorized);
+        outbox.ready().await;
+        let mut frames = Vec::new();
+        assert_eq!(outbox.drain(&mut frames), Drained::Closed(Close::Restart));
+        assert_eq!(texts(&frames), [b"a"]);
+    }
+}

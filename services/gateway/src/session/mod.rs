@@ -1,0 +1,283 @@
+//! One socket: reads requests, writes replies and events, keeps the heartbeat. Generic over the wire, so that a test
+//! drives it without a network.
+//!
+//! Requests begin in the order in which they came and are answered in that order. Messages may be in flight together;
+//! anything else waits until they are stored, so a client reads its own writes. Past the limit of requests in flight
+//! the socket is not read: the client's TCP connection is the back-pressure, and nobody else waits.
+
+mod own;
+mod timer;
+mod wire;
+
+pub use wire::{Gone, Inbound, Outbound, Wire};
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _};
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument as _, Span};
+
+use crate::delivery::Attachment;
+use crate::dialect::{Dialect, Limits, Tag};
+use crate::domain::caller::Caller;
+use crate::domain::close::Close;
+use crate::domain::command::Command;
+use crate::domain::error::GatewayError;
+use crate::domain::reply::Reply;
+use crate::hub::{Drained, Frame};
+use crate::usecase::{Messenger, Started};
+
+use own::OwnMessages;
+use timer::Timer;
+
+/// Time limits of a socket.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionConfig {
+    /// Silence after which the server pings.
+    pub ping_after: Duration,
+    /// Silence after which the socket is dead.
+    pub dead_after: Duration,
+    /// How long a write may make no progress.
+    pub write_stall: Duration,
+    /// How long replies in flight and the closing handshake may take when the socket closes.
+    pub close_grace: Duration,
+    /// Requests in flight.
+    pub in_flight: usize,
+    /// Sizes that the dialect checks.
+    pub limits: Limits,
+}
+
+/// Replies in flight, each with the tag of its request.
+type Replies = FuturesOrdered<Pin<Box<dyn Future<Output = (Tag, Result<Reply, GatewayError>)> + Send>>>;
+
+/// The request that is being begun.
+enum Step {
+    /// None: the next frame may be read.
+    Idle,
+    /// Waits for the messages before it.
+    Waiting(Tag, Command),
+    /// On its way.
+    Starting(Tag, Pin<Box<dyn Future<Output = Started> + Send>>),
+}
+
+/// Why a socket's life ends.
+enum End {
+    /// The client left, or cannot be reached.
+    Gone,
+    /// We close it.
+    Close(Close),
+}
+
+/// One client's connection.
+pub struct Session<W> {
+    wire: W,
+    dialect: Dialect,
+    caller: Arc<Caller>,
+    attachment: Attachment,
+    messenger: Arc<Messenger>,
+    config: SessionConfig,
+    step: Step,
+    replies: Replies,
+    own: OwnMessages,
+    timer: Timer,
+    frames: Vec<Frame>,
+}
+
+impl<W> std::fmt::Debug for Session<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("user", &self.caller.user).finish_non_exhaustive()
+    }
+}
+
+impl<W: Wire> Session<W> {
+    /// A session that ends at `expires_at`, when the token does.
+    pub fn new(
+        wire: W,
+        dialect: Dialect,
+        caller: Caller,
+        attachment: Attachment,
+        messenger: Arc<Messenger>,
+        config: SessionConfig,
+        expires_at: Instant,
+    ) -> Self {
+        Self {
+            wire,
+            dialect,
+            caller: Arc::new(caller),
+            attachment,
+            messenger,
+            config,
+            step: Step::Idle,
+            replies: FuturesOrdered::new(),
+            own: OwnMessages::default(),
+            timer: Timer::new(config.ping_after, config.dead_after, expires_at),
+            frames: Vec::new(),
+        }
+    }
+
+    /// Runs until the client leaves or the socket is closed.
+    pub async fn run(mut self) {
+        let end = loop {
+            if let Err(end) = self.turn().await {
+                break end;
+            }
+        };
+        let End::Close(reason) = end else { return };
+        tracing::debug!(reason = reason.reason(), "closing a socket");
+        metrics::counter!("gateway_closes_total", "reason" => reason.reason()).increment(1);
+        let grace = self.config.close_grace;
+        // Best effort: a client that is gone or does not read sees the end of the TCP connection instead.
+        let _ = timeout(grace, self.close(reason)).await;
+    }
+
+    /// Waits for the next thing to happen, does it, and writes what there is to write.
+    async fn turn(&mut self) -> Result<(), End> {
+        let may_read = matches!(self.step, Step::Idle) && self.replies.len() < self.config.in_flight;
+        let mut done = None;
+        tokio::select! {
+            biased;
+            started = started(&mut self.step) => self.begun(started),
+            reply = self.replies.next(), if !self.replies.is_empty() => done = reply,
+            () = self.attachment.outbox().ready() => {}
+            inbound = self.wire.next(), if may_read => self.receive(inbound)?,
+            () = self.timer.due() => self.tick().await?,
+        }
+        self.begin_waiting();
+        self.write(done).await
+    }
+
+    fn receive(&mut self, inbound: Option<Result<Inbound, Close>>) -> Result<(), End> {
+        self.timer.heard();
+        match inbound {
+            Some(Ok(Inbound::Text(text))) => {
+                self.request(&text);
+                Ok(())
+            }
+            Some(Ok(Inbound::Control)) => Ok(()),
+            Some(Err(reason)) => Err(End::Close(reason)),
+            None => Err(End::Gone),
+        }
+    }
+
+    fn request(&mut self, text: &Bytes) {
+        metrics::counter!("gateway_requests_total").increment(1);
+        let Ok(text) = std::str::from_utf8(text) else { return };
+        let request = self.dialect.decode(text, self.config.limits);
+        match request.command {
+            Ok(mut command) => {
+                if let Command::Send(send) = &mut command {
+                    self.own.remember(send);
+                }
+                self.step = Step::Waiting(request.tag, command);
+            }
+            Err(error) => self.push_reply(request.tag, Started::Done(Err(error))),
+        }
+    }
+
+    /// Begins the waiting request when its turn has come.
+    fn begin_waiting(&mut self) {
+        let ready = match &self.step {
+            Step::Waiting(_, Command::Send(_)) => true,
+            Step::Waiting(..) => self.replies.is_empty(),
+            _ => false,
+        };
+        if !ready {
+            return;
+        }
+        let Step::Waiting(tag, command) = std::mem::replace(&mut self.step, Step::Idle) else { return };
+        let (messenger, caller) = (Arc::clone(&self.messenger), Arc::clone(&self.caller));
+        let span = request_span(&tag);
+        let start = async move { messenger.start(&caller, command).await };
+        self.step = Step::Starting(tag, Box::pin(start.instrument(span)));
+    }
+
+    fn begun(&mut self, started: Started) {
+        if let Step::Starting(tag, _) = std::mem::replace(&mut self.step, Step::Idle) {
+            self.push_reply(tag, started);
+        }
+    }
+
+    fn push_reply(&mut self, tag: Tag, started: Started) {
+        self.replies.push_back(Box::pin(async move { (tag, started.finish().await) }));
+    }
+
+    async fn tick(&mut self) -> Result<(), End> {
+        match self.timer.elapsed() {
+            timer::Due::Ping => self.feed_all(vec![Outbound::Ping]).await,
+            timer::Due::Dead => Err(End::Close(Close::NoHeartbeat)),
+            timer::Due::Expired => Err(End::Close(Close::Unauthorized)),
+        }
+    }
+
+    /// Writes all replies and events that are ready, with one flush.
+    async fn write(&mut self, first: Option<(Tag, Result<Reply, GatewayError>)>) -> Result<(), End> {
+        let mut out = Vec::new();
+        let mut next = first;
+        while let Some((tag, result)) = next {
+            out.push(Outbound::Text(self.dialect.reply(&tag, &result).into()));
+            next = if self.replies.is_empty() { None } else { self.replies.next().now_or_never().flatten() };
+        }
+        let drained = self.attachment.outbox().drain(&mut self.frames);
+        for frame in self.frames.drain(..) {
+            if frame.origin.0 != self.caller.user || !self.own.contains(frame.origin.1) {
+                out.push(Outbound::Text(frame.text));
+            }
+        }
+        if !out.is_empty() {
+            self.feed_all(out).await?;
+        }
+        match drained {
+            Drained::Open => Ok(()),
+            Drained::Closed(reason) => Err(End::Close(reason)),
+        }
+    }
+
+    async fn feed_all(&mut self, out: Vec<Outbound>) -> Result<(), End> {
+        let wire = &mut self.wire;
+        let write = async {
+            for outbound in out {
+                wire.feed(outbound).await?;
+            }
+            wire.flush().await
+        };
+        match timeout(self.config.write_stall, write).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Gone)) => Err(End::Gone),
+            Err(_) => Err(End::Close(Close::SlowConsumer)),
+        }
+    }
+
+    /// Lets the requests in flight finish, then closes and waits for the client to do the same.
+    async fn close(&mut self, reason: Close) -> Result<(), End> {
+        if let Step::Starting(tag, start) = std::mem::replace(&mut self.step, Step::Idle) {
+            let started = start.await;
+            self.push_reply(tag, started);
+        }
+        let mut out = Vec::new();
+        while let Some((tag, result)) = self.replies.next().await {
+            out.push(Outbound::Text(self.dialect.reply(&tag, &result).into()));
+        }
+        out.push(Outbound::Close(reason));
+        self.feed_all(out).await?;
+        while let Some(Ok(_)) = self.wire.next().await {}
+        Ok(())
+    }
+}
+
+/// Resolves when the request that is being begun has begun; never when there is none. Cancel-safe: the future stays
+/// in its place.
+async fn started(step: &mut Step) -> Started {
+    match step {
+        Step::Starting(_, start) => start.await,
+        _ => std::future::pending().await,
+    }
+}
+
+fn request_span(tag: &Tag) -> Span {
+    tracing::info_span!(parent: None, "websocket.request", otel.kind = "server", otel.name = tag.kind())
+}

@@ -1,0 +1,116 @@
+//! The one timer of a socket: heartbeat and the token's end.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// What has become due.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The client was silent for a while: ping it.
+    Ping,
+    /// The client was silent for too long.
+    Dead,
+    /// The token has expired.
+    Expired,
+}
+
+#[derive(Debug)]
+pub(super) struct Timer {
+    ping_after: Duration,
+    dead_after: Duration,
+    expires_at: Instant,
+    heard_at: Instant,
+    pinged: bool,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timer {
+    pub(super) fn new(ping_after: Duration, dead_after: Duration, expires_at: Instant) -> Self {
+        let heard_at = Instant::now();
+        let sleep = Box::pin(sleep_until((heard_at + ping_after).min(expires_at)));
+        Self { ping_after, dead_after, expires_at, heard_at, pinged: false, sleep }
+    }
+
+    /// The client has sent something. Costs no timer operation: the sleep is corrected when it ends.
+    pub(super) fn heard(&mut self) {
+        self.heard_at = Instant::now();
+        self.pinged = false;
+    }
+
+    /// Ends when something may be due; then ask [`Timer::elapsed`]. Cancel-safe.
+    pub(super) async fn due(&mut self) {
+        loop {
+            self.sleep.as_mut().await;
+            let next = self.next();
+            if next <= Instant::now() {
+                return;
+            }
+            self.sleep.as_mut().reset(next);
+        }
+    }
+
+    /// What is due now; arms the timer for what comes next.
+    pub(super) fn elapsed(&mut self) -> Due {
+        let now = Instant::now();
+        if now >= self.expires_at {
+            return Due::Expired;
+        }
+        if now >= self.heard_at + self.dead_after {
+            return Due::Dead;
+        }
+        self.pinged = true;
+        let next = self.next();
+        self.sleep.as_mut().reset(next);
+        Due::Ping
+    }
+
+    fn next(&self) -> Instant {
+        let silence = if self.pinged { self.dead_after } else { self.ping_after };
+        (self.heard_at + silence).min(self.expires_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PING: Duration = Duration::from_secs(25);
+    const DEAD: Duration = Duration::from_secs(35);
+
+    fn timer(lives: Duration) -> Timer {
+        Timer::new(PING, DEAD, Instant::now() + lives)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_pinged_then_dead() {
+        let (start, mut timer) = (Instant::now(), timer(Duration::from_secs(3600)));
+        timer.due().await;
+        assert_eq!((timer.elapsed(), start.elapsed()), (Due::Ping, PING));
+        timer.due().await;
+        assert_eq!((timer.elapsed(), start.elapsed()), (Due::Dead, DEAD));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_answers_lives_until_its_token_ends() {
+        let lives = Duration::from_secs(3600);
+        let (start, mut timer) = (Instant::now(), timer(lives));
+        loop {
+            timer.due().await;
+            match timer.elapsed() {
+                Due::Ping => timer.heard(),
+                end => break assert_eq!((end, start.elapsed()), (Due::Expired, lives)),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_talking_client_is_not_pinged() {
+        let (start, mut timer) = (Instant::now(), timer(Duration::from_secs(3600)));
+        tokio::time::advance(PING / 2).await;
+        timer.heard();
+        timer.due().await;
+        assert_eq!((timer.elapsed(), start.elapsed()), (Due::Ping, PING + PING / 2));
+    }
+}

@@ -1,0 +1,171 @@
+//! Dialogs and groups: how they begin, who is in them.
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+use crate::domain::content::GroupName;
+use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::error::GatewayError;
+use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
+
+pub(super) const FIND_DIALOG: &str =
+    "SELECT id FROM conversations WHERE kind = 0 AND low_user = $1 AND high_user = $2";
+pub(super) const OPEN_DIALOG: &str = "SELECT status, id FROM open_dialog($1, $2, $3)";
+pub(super) const CREATE_GROUP: &str =
+    "SELECT status, seq, id, uuid, client_id, created_at, conversation_id FROM create_group($1, $2, $3)";
+pub(super) const ADD_MEMBER: &str =
+    "SELECT status, seq, id, uuid, client_id, created_at FROM add_member($1, $2, $3, $4, $5)";
+pub(super) const LEAVE_GROUP: &str =
+    "SELECT status, seq, id, uuid, client_id, created_at FROM leave_group($1, $2)";
+pub(super) const GROUPS_OF: &str = "SELECT c.id, m.joined_seq, c.last_seq \
+     FROM members m JOIN conversations c ON c.id = m.conversation_id \
+     WHERE m.user_id = $1 AND m.left_seq IS NULL AND c.kind = 1 AND c.deleted_at IS NULL";
+
+/// A user's part in a group, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// The group.
+    pub conversation: ConversationId,
+    /// The user may see entries from here on.
+    pub joined_seq: Seq,
+    /// The group's log reached this far.
+    pub last_seq: Seq,
+}
+
+impl Store {
+    /// The dialog of two users, if they have one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_dialog(
+        &self,
+        user: UserId,
+        peer: UserId,
+    ) -> Result<Option<ConversationId>, StoreError> {
+        let (low, high) = (user.min(peer), user.max(peer));
+        let rows = self.rows(FIND_DIALOG, &[&low.0, &high.0]).await?;
+        rows.first().map(|row| Ok(ConversationId(row.try_get(0)?))).transpose()
+    }
+
+    /// The dialog of two users, begun by `user` if they have none.
+    ///
+    /// # Errors
+    /// Outside the database's; inside [`GatewayError::TooManyConversations`].
+    pub async fn open_dialog(
+        &self,
+        user: UserId,
+        peer: UserId,
+        conversations: i64,
+    ) -> Result<Result<ConversationId, GatewayError>, StoreError> {
+        let row = self.row(OPEN_DIALOG, &[&user.0, &peer.0, &conversations]).await?;
+        Ok(match row.try_get::<_, i16>(0)? {
+            0 => Ok(ConversationId(row.try_get(1)?)),
+            _ => Err(GatewayError::TooManyConversations),
+        })
+    }
+
+    /// Creates a group; the entry is its first.
+    ///
+    /// # Errors
+    /// Outside the database's; inside [`GatewayError::TooManyConversations`].
+    pub async fn create_group(
+        &self,
+        creator: UserId,
+        name: &GroupName,
+        conversations: i64,
+    ) -> Result<Result<Entry, GatewayError>, StoreError> {
+        let row = self.row(CREATE_GROUP, &[&creator.0, &name.as_str(), &conversations]).await?;
+        if row.try_get::<_, i16>(0)? != 0 {
+            return Ok(Err(GatewayError::TooManyConversations));
+        }
+        let group = ConversationId(row.try_get(6)?);
+        entry(&row, group, EntryKind::GroupCreated, creator, creator, name.as_str()).map(Ok)
+    }
+
+    /// Makes `user` a member, by the will of `actor`.
+    ///
+    /// # Errors
+    /// Outside the database's; inside the reason why not.
+    pub async fn add_member(
+        &self,
+        group: ConversationId,
+        actor: UserId,
+        user: UserId,
+        members: i64,
+        conversations: i64,
+    ) -> Result<Result<Entry, GatewayError>, StoreError> {
+        let row = self.row(ADD_MEMBER, &[&group.0, &actor.0, &user.0, &members, &conversations]).await?;
+        Ok(match refusal(row.try_get(0)?) {
+            Some(error) => Err(error),
+            None => Ok(entry(&row, group, EntryKind::MemberAdded, actor, user, "")?),
+        })
+    }
+
+    /// Ends the user's membership.
+    ///
+    /// # Errors
+    /// Outside the database's; inside the reason why not.
+    pub async fn leave_group(
+        &self,
+        group: ConversationId,
+        user: UserId,
+    ) -> Result<Result<Entry, GatewayError>, StoreError> {
+        let row = self.row(LEAVE_GROUP, &[&group.0, &user.0]).await?;
+        Ok(match refusal(row.try_get(0)?) {
+            Some(error) => Err(error),
+            None => Ok(entry(&row, group, EntryKind::MemberLeft, user, user, "")?),
+        })
+    }
+
+    /// The groups that the user is a member of.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn groups_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
+        let rows = self.rows(GROUPS_OF, &[&user.0]).await?;
+        let membership = |row: &Row| {
+            Ok(Membership {
+                conversation: ConversationId(row.try_get(0)?),
+                joined_seq: Seq(row.try_get(1)?),
+                last_seq: Seq(row.try_get(2)?),
+            })
+        };
+        rows.iter().map(membership).collect()
+    }
+}
+
+/// Meaning of the status of `add_member` and `leave_group`.
+fn refusal(status: i16) -> Option<GatewayError> {
+    match status {
+        0 => None,
+        1 => Some(GatewayError::UnknownGroup),
+        2 => Some(GatewayError::NotMember),
+        3 => Some(GatewayError::AlreadyMember),
+        4 => Some(GatewayError::GroupFull),
+        5 => Some(GatewayError::TooManyConversations),
+        _ => Some(GatewayError::Internal),
+    }
+}
+
+fn entry(
+    row: &Row,
+    group: ConversationId,
+    kind: EntryKind,
+    sender: UserId,
+    recipient: UserId,
+    body: &str,
+) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        conversation: group,
+        seq: Seq(row.try_get(1)?),
+        id: EntryId(row.try_get(2)?),
+        uuid: row.try_get::<_, Uuid>(3)?,
+        kind,
+        sender,
+        recipient: Some(recipient),
+        client_id: row.try_get::<_, Uuid>(4)?,
+        body: body.into(),
+        created_at: row.try_get(5)?,
+    })
+}

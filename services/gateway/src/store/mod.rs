@@ -1,0 +1,89 @@
+//! The log in PostgreSQL. SQL lives here and nowhere else; every change is one autocommit statement.
+//!
+//! Knows no socket and no Redis. Invariant: a call that does not answer in time is given up together with its
+//! connection, because a frozen server fires no time-out of its own.
+
+mod chats;
+mod error;
+mod groups;
+mod log;
+mod rows;
+mod send;
+
+pub use chats::ChatRow;
+pub use error::StoreError;
+pub use groups::Membership;
+pub use log::{LogRow, Sweep};
+pub use send::{Draft, Outcome};
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use tokio::time::timeout;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+/// The schema's history, compiled in.
+pub mod migrations {
+    use refinery::Runner;
+
+    mod embedded {
+        refinery::embed_migrations!("../../migrations/messaging");
+    }
+
+    /// Applies or checks the migrations.
+    pub fn runner() -> Runner {
+        embedded::migrations::runner()
+    }
+}
+
+/// Time limits of the store.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreConfig {
+    /// For one call: more than the server allows a statement, so that the server's own answer comes first.
+    pub call: Duration,
+}
+
+/// Access to the log. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: Pool,
+    config: StoreConfig,
+}
+
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Store {
+    /// A store over a pool whose search path names the schema.
+    pub fn new(pool: Pool, config: StoreConfig) -> Self {
+        Self { pool, config }
+    }
+
+    /// Whether a statement goes through.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.rows("SELECT 1", &[]).await.map(drop)
+    }
+
+    async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+        let client = self.pool.get().await?;
+        let call = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, params).await
+        };
+        match timeout(self.config.call, call).await {
+            Ok(result) => Ok(result?),
+            Err(_) => {
+                // Whatever it still does must not be met by the next user of the connection.
+                drop(Object::take(client));
+                Err(StoreError::Unavailable)
+            }
+        }
+    }
+
+    async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row, StoreError> {
+        self.rows(sql, params).await?.into_iter().next().ok_or(StoreError::Internal)
+    }
+}

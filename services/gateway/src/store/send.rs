@@ -1,0 +1,100 @@
+//! Stores messages, many with one statement.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
+
+pub(super) const SEND_BATCH: &str = "SELECT status, seq, id, created_at FROM send_batch($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], \
+     $5::uuid[], $6::text[])";
+
+/// A message to be stored.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Where to.
+    pub conversation: ConversationId,
+    /// Who writes; must be a member.
+    pub sender: UserId,
+    /// The peer, in a dialog; none in a group.
+    pub recipient: Option<UserId>,
+    /// Idempotency key within conversation and sender.
+    pub client_id: Uuid,
+    /// The entry's public name, if it is stored.
+    pub uuid: Uuid,
+    /// The text.
+    pub content: Arc<str>,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is stored.
+    Stored {
+        /// Its place.
+        seq: Seq,
+        /// Its number.
+        id: EntryId,
+        /// Its time.
+        created_at: Timestamp,
+    },
+    /// The same message had been stored before, with these.
+    Seen {
+        /// Its place.
+        seq: Seq,
+        /// Its number.
+        id: EntryId,
+        /// Its time.
+        created_at: Timestamp,
+    },
+    /// The idempotency key belongs to a message with another text.
+    Conflict,
+    /// The sender is not a member.
+    NotMember,
+    /// There is no such conversation of this kind.
+    UnknownConversation,
+}
+
+impl Store {
+    /// Stores a batch: all of it or, on an error, nothing. The outcomes are in the order of the drafts, and so are the
+    /// sequences within a conversation. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`StoreError::Data`] when one of the drafts cannot be stored: send them apart.
+    pub async fn send_batch(&self, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
+        let conversations: Vec<_> = drafts.iter().map(|draft| draft.conversation.0).collect();
+        let senders: Vec<_> = drafts.iter().map(|draft| draft.sender.0).collect();
+        let recipients: Vec<_> = drafts.iter().map(|draft| draft.recipient.map(|user| user.0)).collect();
+        let clients: Vec<_> = drafts.iter().map(|draft| draft.client_id).collect();
+        let uuids: Vec<_> = drafts.iter().map(|draft| draft.uuid).collect();
+        let bodies: Vec<_> = drafts.iter().map(|draft| &*draft.content).collect();
+        let rows = self
+            .rows(SEND_BATCH, &[&conversations, &senders, &recipients, &clients, &uuids, &bodies])
+            .await?;
+        if rows.len() != drafts.len() {
+            return Err(StoreError::Internal);
+        }
+        rows.iter().map(outcome).collect()
+    }
+}
+
+fn outcome(row: &tokio_postgres::Row) -> Result<Outcome, StoreError> {
+    let place =
+        || -> Result<_, StoreError> { Ok((Seq(row.try_get(1)?), EntryId(row.try_get(2)?), row.try_get(3)?)) };
+    Ok(match row.try_get::<_, i16>(0)? {
+        0 => {
+            let (seq, id, created_at) = place()?;
+            Outcome::Stored { seq, id, created_at }
+        }
+        1 => {
+            let (seq, id, created_at) = place()?;
+            Outcome::Seen { seq, id, created_at }
+        }
+        2 => Outcome::Conflict,
+        3 => Outcome::NotMember,
+        4 => Outcome::UnknownConversation,
+        _ => return Err(StoreError::Internal),
+    })
+}

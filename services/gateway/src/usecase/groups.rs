@@ -1,0 +1,55 @@
+//! Creates groups and changes their membership.
+
+use messenger_chassis::telemetry;
+use tracing::Span;
+
+use super::Messenger;
+use crate::domain::caller::Caller;
+use crate::domain::content::GroupName;
+use crate::domain::entry::Entry;
+use crate::domain::error::GatewayError;
+use crate::domain::event::Event;
+use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::reply::Reply;
+
+impl Messenger {
+    pub(super) async fn create_group(
+        &self,
+        caller: &Caller,
+        name: &GroupName,
+    ) -> Result<Reply, GatewayError> {
+        let entry = self.store.create_group(caller.user, name, self.limits.conversations).await??;
+        let group = entry.conversation;
+        self.announce(caller, entry);
+        Ok(Reply::GroupCreated(group))
+    }
+
+    pub(super) async fn add_member(
+        &self,
+        caller: &Caller,
+        group: ConversationId,
+        user: UserId,
+    ) -> Result<Reply, GatewayError> {
+        self.require_user(user).await?;
+        let limits = self.limits;
+        let added =
+            self.store.add_member(group, caller.user, user, limits.group_members, limits.conversations);
+        self.announce(caller, added.await??);
+        Ok(Reply::MemberAdded)
+    }
+
+    pub(super) async fn leave_group(
+        &self,
+        caller: &Caller,
+        group: ConversationId,
+    ) -> Result<Reply, GatewayError> {
+        let entry = self.store.leave_group(group, caller.user).await??;
+        self.announce(caller, entry);
+        Ok(Reply::GroupLeft)
+    }
+
+    fn announce(&self, caller: &Caller, entry: Entry) {
+        let event = Event { entry, author: self.author(caller) };
+        self.delivery.committed(event, telemetry::traceparent(&Span::current()));
+    }
+}

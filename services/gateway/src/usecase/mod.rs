@@ -1,0 +1,137 @@
+//! What a user may do, and how it is done: one file per verb. Knows no socket, no dialect, no bus.
+
+mod chats;
+mod groups;
+mod history;
+mod send;
+
+pub use send::PendingSend;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+
+use crate::delivery::Delivery;
+use crate::directory::{Directory, Profile};
+use crate::domain::caller::Caller;
+use crate::domain::command::Command;
+use crate::domain::error::GatewayError;
+use crate::domain::event::Author;
+use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::reply::Reply;
+use crate::lanes::Lanes;
+use crate::store::{Store, StoreError};
+
+/// Limits of the use cases.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Members of a group.
+    pub group_members: i64,
+    /// Conversations of a user.
+    pub conversations: i64,
+    /// Dialogs whose number is remembered, to spare a look-up per message.
+    pub dialogs_cached: usize,
+}
+
+/// All use cases over their parts.
+pub struct Messenger {
+    store: Store,
+    lanes: Lanes,
+    delivery: Arc<Delivery>,
+    directory: Arc<dyn Directory>,
+    dialogs: Cache<(UserId, UserId), ConversationId>,
+    limits: Limits,
+}
+
+impl std::fmt::Debug for Messenger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Messenger").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// A command under way.
+#[derive(Debug)]
+pub enum Started {
+    /// Finished already.
+    Done(Result<Reply, GatewayError>),
+    /// A message in its lane: the answer comes after the commit.
+    Pending(PendingSend),
+}
+
+impl Started {
+    /// Waits for the answer.
+    pub async fn finish(self) -> Result<Reply, GatewayError> {
+        match self {
+            Self::Done(result) => result,
+            Self::Pending(pending) => pending.finish().await,
+        }
+    }
+}
+
+impl Messenger {
+    /// Puts the parts together.
+    pub fn new(
+        store: Store,
+        lanes: Lanes,
+        delivery: Arc<Delivery>,
+        directory: Arc<dyn Directory>,
+        limits: Limits,
+    ) -> Self {
+        let dialogs = Cache::new(limits.dialogs_cached);
+        Self { store, lanes, delivery, directory, dialogs, limits }
+    }
+
+    /// Begins a command. Messages are in their lane when this returns, in the order of the calls; everything else is
+    /// done by then.
+    pub async fn start(&self, caller: &Caller, command: Command) -> Started {
+        let result = match command {
+            Command::Send(send) => match self.start_send(caller, send).await {
+                Ok(pending) => return Started::Pending(pending),
+                Err(error) => Err(error),
+            },
+            Command::ListChats(page) => self.chats(caller.user, page).await,
+            Command::DialogHistory { peer, page } => self.dialog_history(caller.user, peer, page).await,
+            Command::GroupHistory { group, page } => self.group_history(caller.user, group, page).await,
+            Command::CreateGroup { name } => self.create_group(caller, &name).await,
+            Command::AddMember { group, user } => self.add_member(caller, group, user).await,
+            Command::LeaveGroup { group } => self.leave_group(caller, group).await,
+        };
+        Started::Done(result)
+    }
+
+    /// How the caller is shown to others.
+    fn author(&self, caller: &Caller) -> Author {
+        self.directory.peek(caller.user).map_or_else(|| caller.claimed.clone(), |profile| profile.author())
+    }
+
+    async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>, GatewayError> {
+        Ok(self.directory.get(users).await?)
+    }
+
+    /// A user to whom something new may be sent.
+    async fn require_user(&self, user: UserId) -> Result<(), GatewayError> {
+        let profiles = self.profiles(&[user]).await?;
+        match profiles.get(&user) {
+            Some(profile) if !profile.removed => Ok(()),
+            _ => Err(GatewayError::UnknownUser),
+        }
+    }
+}
+
+impl From<StoreError> for GatewayError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the log could not be used");
+        match error {
+            StoreError::Unavailable => Self::Unavailable,
+            StoreError::Data(_) | StoreError::Internal => Self::Internal,
+        }
+    }
+}
+
+impl From<crate::directory::DirectoryError> for GatewayError {
+    fn from(error: crate::directory::DirectoryError) -> Self {
+        tracing::warn!(%error, "the directory could not be asked");
+        Self::Unavailable
+    }
+}
