@@ -10,6 +10,7 @@
 //! service or the services' own contract.
 
 pub mod rest;
+pub mod session;
 pub mod socket;
 pub mod wire;
 

@@ -28,12 +28,13 @@ impl Peer {
     /// Accepts a handshake; answers it with `status` when that is not 101.
     pub(crate) async fn accept(pipe: DuplexStream, status: u16) -> Option<Self> {
         let mut authorization = None;
-        let socket = accept_hdr_async(pipe, |request: &Request, response: Response| {
+        #[expect(clippy::result_large_err, reason = "the callback's type is the library's")]
+        let judge = |request: &Request, response: Response| {
             let header = request.headers().get("authorization");
             authorization = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
             if status == 101 { Ok(response) } else { Err(refusal(status)) }
-        });
-        socket.await.ok().map(|socket| Self { socket, authorization })
+        };
+        accept_hdr_async(pipe, judge).await.ok().map(|socket| Self { socket, authorization })
     }
 
     /// The next request, which must come soon.

@@ -2,6 +2,7 @@
 //!
 //! One [`Accounts`] is one base address; tokens are arguments, so that one value serves any number of users.
 
+mod error;
 mod types;
 
 #[cfg(test)]
@@ -15,7 +16,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub use types::{Created, FieldError, Jwk, Jwks, LoggedIn, Message, NewUser, Profile, ProfileChange, User};
+pub use error::RestError;
+pub use types::{
+    Created, FieldError, Jwk, Jwks, LoggedIn, Message, NewUser, Profile, ProfileChange, User, UserPage,
+};
 
 /// Time for TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,54 +33,6 @@ const MAX_ANSWER_BYTES: usize = 4 << 20;
 pub struct Accounts {
     http: Client,
     base: Url,
-}
-
-/// Why a call has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum RestError {
-    /// The service said no.
-    #[error("{message}{}", listed(.errors))]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Machine-readable kind of failure, where the service adds it.
-        code: Option<String>,
-        /// One sentence for a person.
-        message: String,
-        /// What is wrong with which field of the body.
-        errors: Vec<FieldError>,
-        /// Seconds after which the same call may succeed, from `Retry-After`.
-        retry_after: Option<u64>,
-    },
-    /// The service could not be reached, or broke off.
-    #[error("cannot reach the accounts service: {0}")]
-    Unreachable(#[source] reqwest::Error),
-    /// An answer that the contract does not allow.
-    #[error("unexpected answer with HTTP {status}: {problem}")]
-    Unexpected {
-        /// HTTP status.
-        status: u16,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The base address is not an HTTP address.
-    #[error("not an http:// or https:// address: {0}")]
-    Address(String),
-}
-
-impl RestError {
-    /// HTTP status of a refusal.
-    #[must_use]
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused { status, .. } | Self::Unexpected { status, .. } => Some(*status),
-            Self::Unreachable(_) | Self::Address(_) => None,
-        }
-    }
-}
-
-fn listed(errors: &[FieldError]) -> String {
-    errors.iter().map(|error| format!("; {}: {}", error.path, error.message)).collect()
 }
 
 impl Accounts {
@@ -166,7 +122,7 @@ impl Accounts {
     ///
     /// # Errors
     /// 400 for a page out of range, 401 without a valid token.
-    pub async fn list_users(&self, token: &str, limit: u32, page: u32) -> Result<Vec<User>, RestError> {
+    pub async fn list_users(&self, token: &str, limit: u32, page: u32) -> Result<UserPage, RestError> {
         let query = [("limit", limit.to_string()), ("page", page.to_string())];
         self.get("users/list", &query, Some(token)).await
     }
@@ -185,7 +141,8 @@ impl Accounts {
     /// 400 for an unusable text or limit, 401 without a valid token.
     pub async fn search_users(&self, token: &str, text: &str, limit: u32) -> Result<Vec<User>, RestError> {
         let query = [("searchText", text.to_owned()), ("limit", limit.to_string())];
-        self.get("users/search", &query, Some(token)).await
+        let found: types::Found = self.get("users/search", &query, Some(token)).await?;
+        Ok(found.data)
     }
 
     /// Public keys of the tokens: `GET /.well-known/jwks.json`.

@@ -6,6 +6,7 @@
 
 mod close;
 mod connection;
+mod handshake;
 mod pending;
 mod raw;
 
@@ -16,8 +17,9 @@ use std::time::Duration;
 
 pub use close::{Closed, Verdict};
 pub use connection::{Connection, Sender};
+pub use handshake::{ConnectError, Handshake};
 pub use pending::Pending;
-pub use raw::{ConnectError, Frame, FrameError, Handshake, Io, RawConnection};
+pub use raw::{Frame, FrameError, Io, RawConnection};
 
 use crate::wire::{Malformed, Refusal};
 

@@ -61,7 +61,8 @@ async fn a_log_in_needs_no_renewal_keys() {
 
 #[tokio::test]
 async fn a_search_is_encoded_and_authorised() {
-    let (accounts, mut server) = once("200 OK", r#"[{"id":1,"firstName":"Ann","lastName":null}]"#).await;
+    let (accounts, mut server) =
+        once("200 OK", r#"{"data":[{"id":1,"firstName":"Ann","lastName":null}]}"#).await;
     let users = accounts.search_users("tok", "a&b c", 10).await.expect("users");
     assert_eq!(users, [User { id: 1, first_name: Some("Ann".into()), last_name: None }]);
     let asked = server.join_next().await.expect("asked").expect("served");
@@ -71,10 +72,12 @@ async fn a_search_is_encoded_and_authorised() {
 
 #[tokio::test]
 async fn a_users_page_with_more_than_names_is_refused() {
-    let (accounts, _server) =
-        once("200 OK", r#"[{"id":1,"firstName":"A","lastName":"B","email":"x"}]"#).await;
+    let user = r#"{"id":1,"firstName":"A","lastName":"B","email":"x"}"#;
+    let page = format!(r#"{{"data":[{user}],"page":1,"limit":10,"hasMore":false}}"#);
+    let (accounts, _server) = once("200 OK", &page).await;
     let error = accounts.list_users("tok", 10, 1).await.expect_err("an address leaked");
-    assert!(matches!(error, RestError::Unexpected { status: 200, .. }), "{error}");
+    let RestError::Unexpected { status: 200, problem } = error else { panic!("{error}") };
+    assert!(problem.contains("unknown field `email`"), "{problem}");
 }
 
 #[tokio::test]

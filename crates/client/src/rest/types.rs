@@ -109,6 +109,26 @@ pub struct User {
     pub last_name: Option<String>,
 }
 
+/// A page of users by id.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserPage {
+    /// The users.
+    pub data: Vec<User>,
+    /// Page, from 1.
+    pub page: u32,
+    /// Most users a page holds.
+    pub limit: u32,
+    /// Whether another page follows.
+    pub has_more: bool,
+}
+
+/// Users found.
+#[derive(Deserialize)]
+pub(super) struct Found {
+    pub(super) data: Vec<User>,
+}
+
 /// An answer that holds nothing but a sentence.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Message {

@@ -1,21 +1,18 @@
-//! The handshake, and a WebSocket without any meaning: every frame, the odd ones too.
+//! A WebSocket without any meaning: every frame, the odd ones too.
 
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use reqwest::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use super::{CLOSE_ECHO, Closed, MAX_FRAME_BYTES, Options};
+use super::{CLOSE_ECHO, Closed, ConnectError, Handshake, MAX_FRAME_BYTES, Options};
 
 /// Bytes of the read and of the write buffer of a socket: small, so that thousands of sockets are cheap.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -27,35 +24,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// The WebSocket below both levels.
 pub(super) type Stream = WebSocketStream<MaybeTlsStream<Box<dyn Io>>>;
-
-/// What is asked for in the opening handshake.
-#[derive(Clone)]
-pub struct Handshake {
-    url: String,
-    headers: HeaderMap,
-}
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The server answered HTTP instead of opening: 401 for a token it does not take.
-    #[error("the gateway answered HTTP {status}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Body of the answer, as far as it came with the head.
-        body: String,
-    },
-    /// No answer in time.
-    #[error("no connection within {0:?}")]
-    TimedOut(Duration),
-    /// The address or a header cannot be used; nothing was sent.
-    #[error("unusable {0}")]
-    Unusable(&'static str),
-    /// The network or the server broke the handshake off.
-    #[error("cannot connect: {0}")]
-    Network(#[source] Box<Error>),
-}
 
 /// A frame as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,59 +58,6 @@ pub struct RawConnection {
     closed: Option<Closed>,
 }
 
-impl Handshake {
-    /// A handshake with `ws://` or `wss://` `url` and nothing else: no token.
-    #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), headers: HeaderMap::new() }
-    }
-
-    /// Presents `token` in the `Authorization` header.
-    ///
-    /// # Errors
-    /// [`ConnectError::Unusable`] when it cannot be a header's value.
-    pub fn bearer(self, token: &str) -> Result<Self, ConnectError> {
-        self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
-    }
-
-    /// Offers subprotocols, in order of preference.
-    ///
-    /// # Errors
-    /// [`ConnectError::Unusable`] when they cannot be a header's value.
-    pub fn subprotocols(self, offers: &[&str]) -> Result<Self, ConnectError> {
-        self.header(SEC_WEBSOCKET_PROTOCOL.as_str(), &offers.join(", "))
-    }
-
-    /// Adds a header.
-    ///
-    /// # Errors
-    /// [`ConnectError::Unusable`] when name or value cannot be one.
-    pub fn header(mut self, name: &str, value: &str) -> Result<Self, ConnectError> {
-        let name = HeaderName::try_from(name).map_err(|_| ConnectError::Unusable("header name"))?;
-        let mut value = HeaderValue::try_from(value).map_err(|_| ConnectError::Unusable("header value"))?;
-        value.set_sensitive(true);
-        self.headers.append(name, value);
-        Ok(self)
-    }
-
-    fn request(&self) -> Result<Request, ConnectError> {
-        let mut request =
-            self.url.as_str().into_client_request().map_err(|_| ConnectError::Unusable("address"))?;
-        request.headers_mut().extend(self.headers.clone());
-        Ok(request)
-    }
-
-    /// Host and port to dial.
-    fn endpoint(&self) -> Result<(String, u16), ConnectError> {
-        let request = self.request()?;
-        let uri = request.uri();
-        let host = uri.host().ok_or(ConnectError::Unusable("address"))?;
-        let default_port = if uri.scheme_str() == Some("wss") { 443 } else { 80 };
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok((host, uri.port_u16().unwrap_or(default_port)))
-    }
-}
-
 impl RawConnection {
     /// Connects over TCP, and TLS for `wss://`.
     ///
@@ -151,8 +66,8 @@ impl RawConnection {
     pub async fn open(handshake: &Handshake, options: &Options) -> Result<Self, ConnectError> {
         let endpoint = handshake.endpoint()?;
         let open = async {
-            let tcp = TcpStream::connect(endpoint).await.map_err(network)?;
-            tcp.set_nodelay(true).map_err(network)?;
+            let tcp = TcpStream::connect(endpoint).await.map_err(ConnectError::network)?;
+            tcp.set_nodelay(true).map_err(ConnectError::network)?;
             Self::handshake(tcp, handshake).await
         };
         within(options.connect_timeout, open).await
@@ -179,7 +94,7 @@ impl RawConnection {
             .max_message_size(Some(MAX_FRAME_BYTES))
             .max_frame_size(Some(MAX_FRAME_BYTES));
         let opened = client_async_tls_with_config(handshake.request()?, stream, Some(config), None).await;
-        let (stream, response) = opened.map_err(refused)?;
+        let (stream, response) = opened.map_err(ConnectError::of)?;
         let subprotocol = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
         let subprotocol = subprotocol.and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Self { stream, subprotocol, closed: None })
@@ -274,26 +189,6 @@ async fn within<T>(
     open: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
     timeout(limit, open).await.unwrap_or(Err(ConnectError::TimedOut(limit)))
-}
-
-fn network(error: io::Error) -> ConnectError {
-    ConnectError::Network(Box::new(Error::Io(error)))
-}
-
-fn refused(error: Error) -> ConnectError {
-    match error {
-        Error::Http(response) => ConnectError::Refused {
-            status: response.status().as_u16(),
-            body: response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned(),
-        },
-        error => ConnectError::Network(Box::new(error)),
-    }
-}
-
-impl fmt::Debug for Handshake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handshake").field("url", &self.url).finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for RawConnection {
