@@ -91,7 +91,8 @@ impl App {
     fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &Tasks) -> anyhow::Result<Self> {
         let pool = postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
         let notices = match &config.redis_url {
-            Some(url) => Notices::start(url.expose_secret(), tasks).context("ACCOUNTS_REDIS_URL")?,
+            Some(url) => Notices::start(url.expose_secret(), &config.redis_prefix, tasks)
+                .context("ACCOUNTS_REDIS_URL")?,
             None => Notices::off(),
         };
         let checked = pool.clone();

@@ -24,6 +24,8 @@ pub struct Config {
     pub postgres: PostgresConfig,
     /// Where change notices go; nowhere when absent.
     pub redis_url: Option<SecretString>,
+    /// First part of every channel's name, the same for all services of a deployment.
+    pub redis_prefix: String,
     /// The listeners.
     pub listen: Listen,
     /// What a client may take before its request is complete.
@@ -83,6 +85,11 @@ impl Config {
             postgres: PostgresConfig::read(&mut env, &keys),
             redis_url: env
                 .secret("ACCOUNTS_REDIS_URL", "Redis that carries change notices; none are sent without it"),
+            redis_prefix: env.text(
+                "ACCOUNTS_REDIS_PREFIX",
+                "messenger",
+                "first part of every channel's name, the same for all services",
+            ),
             listen: listen(&mut env),
             http: http_limits(&mut env),
             requests: request_limits(&mut env),

@@ -38,14 +38,17 @@ impl Notices {
         Self { queue: None }
     }
 
-    /// Publishes to the server at `url`, from a task of its own that ends at the stop. Nothing is connected yet.
+    /// Publishes to the server at `url`, on the channel `<prefix>:users`, from a task of its own that ends at the stop. Nothing is connected yet.
     ///
     /// # Errors
     /// [`BadRedisUrl`].
-    pub fn start(url: &str, tasks: &Tasks) -> Result<Self, BadRedisUrl> {
+    pub fn start(url: &str, prefix: &str, tasks: &Tasks) -> Result<Self, BadRedisUrl> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let connection = publisher::connect(url)?;
-        tasks.spawn_essential("notices", publisher::run(connection, receiver, tasks.stop().clone()));
+        tasks.spawn_essential(
+            "notices",
+            publisher::run(connection, prefix.to_owned(), receiver, tasks.stop().clone()),
+        );
         Ok(Self { queue: Some(sender) })
     }
 

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Notice;
 
-/// Where the contract (`accounts.proto`, `UserChanged`) says that the notices are published.
-const CHANNEL: &str = "messenger:users";
+/// The channel, below the prefix, that the contract (`accounts.proto`, `UserChanged`) names.
+const CHANNEL: &str = "users";
 /// How long Redis may take to accept a connection or to answer.
 const ANSWER: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts to connect.
@@ -41,9 +41,11 @@ pub(super) fn connect(url: &str) -> Result<ConnectionManager, BadRedisUrl> {
 /// Publishes until the stop, then what is still queued.
 pub(super) async fn run(
     mut connection: ConnectionManager,
+    prefix: String,
     mut queue: mpsc::Receiver<Notice>,
     stop: CancellationToken,
 ) {
+    let channel = format!("{prefix}:{CHANNEL}");
     let mut broken = false;
     loop {
         let notice = tokio::select! {
@@ -55,14 +57,19 @@ pub(super) async fn run(
             }
         };
         let Some(notice) = notice else { return };
-        broken = publish(&mut connection, notice, broken).await;
+        broken = publish(&mut connection, &channel, notice, broken).await;
     }
 }
 
 /// Whether Redis is out of reach now; logged when that changes, not for every notice.
-async fn publish(connection: &mut ConnectionManager, notice: Notice, was_broken: bool) -> bool {
+async fn publish(
+    connection: &mut ConnectionManager,
+    channel: &str,
+    notice: Notice,
+    was_broken: bool,
+) -> bool {
     let mut command = cmd("PUBLISH");
-    command.arg(CHANNEL).arg(encode(notice));
+    command.arg(channel).arg(encode(notice));
     let result = tokio::time::timeout(2 * ANSWER, command.query_async::<()>(connection)).await;
     let published = matches!(result, Ok(Ok(())));
     let label = if published { "published" } else { "failed" };
