@@ -93,5 +93,5 @@ fn environment_length_and_drawers() {
 fn breach_reads_as_file_line_what_why() {
     let found = inspect("services/gateway/src/hub/mod.rs", "\nuse crate::fanout::Ring;");
     let text = found[0].to_string();
-    assert_eq!(text, "services/gateway/src/hub/mod.rs:2: hub → fanout: hub may use domain");
+    assert_eq!(text, "services/gateway/src/hub/mod.rs:2: hub → fanout: hub may use dialect, domain");
 }

@@ -12,7 +12,7 @@ fn shell(script: &str) -> Part {
 
 #[test]
 fn crash_is_reported_with_status_and_last_lines() {
-    let mut part = shell("for i in $(seq 100); do echo line $i; done; echo why >&2; exit 7");
+    let mut part = shell("for i in $(seq 100); do echo line $i; done >&2; echo why >&2; exit 7");
     part.process.wait(PATIENCE).expect("wait");
     let error = part.check().expect_err("it ended").to_string();
     assert!(error.contains("shell ended by itself (exit status: 7)"), "{error}");
