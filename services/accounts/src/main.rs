@@ -13,7 +13,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "usage: accounts serve | migrate | check-config | openapi";
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        // Nothing is left to do when standard error is closed.
+        let _ = writeln!(std::io::stderr().lock(), "accounts: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
         Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
@@ -25,11 +33,11 @@ fn main() -> anyhow::Result<ExitCode> {
 
 #[tokio::main]
 async fn start(
-    run: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>,
+    task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
     let (config, _) = Config::read(&variable).context("configuration")?;
     let telemetry = Telemetry::start("accounts", &config.telemetry)?;
-    run(config, telemetry).await
+    task(config, telemetry).await
 }
 
 fn check_config() -> anyhow::Result<ExitCode> {

@@ -22,8 +22,10 @@ use crate::usecase::Accounts;
 
 /// Time for one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes of a message, in both directions.
-const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a request.
+const REQUEST_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of an answer: 500 users with the longest names and e-mails fit.
+const ANSWER_BYTES_MAX: usize = 512 * 1024;
 /// Calls in work on one connection; further ones wait.
 const CALLS_PER_CONNECTION: usize = 256;
 /// Silence after which a peer is asked whether it is still there, and the time it has for the answer.
@@ -39,8 +41,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let accounts = AccountsServiceServer::new(Service::new(accounts))
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+        .max_encoding_message_size(ANSWER_BYTES_MAX);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<AccountsServiceServer<Service>>().await;
     let stopped = async move {

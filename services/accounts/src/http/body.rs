@@ -1,6 +1,6 @@
 //! JSON bodies, bounded in size and time.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -20,6 +20,9 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
         if !is_plain_json(request.headers()) {
             return Err(Refusal::not_json());
+        }
+        if request.body().size_hint().lower() > api.limits.body_bytes as u64 {
+            return Err(Refusal::large_body(api.limits.body_bytes));
         }
         let bytes = tokio::time::timeout(api.limits.body_timeout, Bytes::from_request(request, &()));
         let bytes = bytes.await.map_err(|_| Refusal::slow_body())?.map_err(|rejection| {

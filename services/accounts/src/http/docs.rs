@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
@@ -74,13 +74,15 @@ fn file(name: &str, config: Arc<Config<'static>>) -> Response {
         Ok(None) => return Refusal::no_route().into_response(),
         Err(error) => return Refusal::from(Error::Internal(error.to_string().into())).into_response(),
     };
-    let mut headers: Vec<(HeaderName, HeaderValue)> =
-        vec![(header::CONTENT_SECURITY_POLICY, UI_POLICY), (header::CACHE_CONTROL, UI_CACHE)];
-    headers.extend(HeaderValue::try_from(file.content_type).ok().map(|value| (header::CONTENT_TYPE, value)));
-    if file.gzpipped {
-        headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
-    }
     let mut response = file.bytes.into_owned().into_response();
-    response.headers_mut().extend(headers);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, UI_POLICY);
+    headers.insert(header::CACHE_CONTROL, UI_CACHE);
+    if let Ok(media_type) = HeaderValue::try_from(file.content_type) {
+        headers.insert(header::CONTENT_TYPE, media_type);
+    }
+    if file.gzpipped {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     response
 }

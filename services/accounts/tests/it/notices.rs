@@ -1,0 +1,105 @@
+//! Change notices over Redis, and that a dead Redis bothers nobody.
+
+use std::time::{Duration, Instant};
+
+use messenger_proto::accounts::UserChanged;
+use messenger_proto::accounts::user_changed::Kind;
+use messenger_support::private_redis;
+use prost::Message as _;
+use serde_json::json;
+
+use crate::service::{LoggedIn, PASSWORD, PATIENCE, Service};
+
+/// The channel that the contract names.
+const CHANNEL: &str = "messenger:users";
+
+/// A subscriber on a thread of its own; each notice comes as (user, kind).
+fn subscribe(url: &str) -> std::sync::mpsc::Receiver<(i64, Kind)> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let (ready, subscribed) = std::sync::mpsc::channel();
+    let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+    std::thread::spawn(move || {
+        let mut subscription = connection.as_pubsub();
+        subscription.subscribe(CHANNEL).unwrap();
+        ready.send(()).unwrap();
+        while let Ok(message) = subscription.get_message() {
+            let notice = UserChanged::decode(message.get_payload_bytes()).unwrap();
+            if sender.send((notice.user_id, notice.kind())).is_err() {
+                return;
+            }
+        }
+    });
+    subscribed.recv_timeout(PATIENCE).unwrap();
+    receiver
+}
+
+async fn rename(service: &Service, user: &LoggedIn, name: &str) -> u16 {
+    service.patch("/profile/update", &user.token, &json!({ "firstName": name })).await.status
+}
+
+#[tokio::test]
+async fn changes_are_told_after_they_happened() {
+    let redis = private_redis();
+    let notices = subscribe(&redis.url());
+    let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &redis.url())]).await;
+    let user = service.user("ann@x.io", None).await;
+    assert_eq!(rename(&service, &user, "Ann").await, 201);
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+    let change = json!({ "oldPassword": PASSWORD, "newPassword": "battery staple" });
+    assert_eq!(service.patch("/profile/change-password", &user.token, &change).await.status, 201);
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::SignedOut));
+    assert_eq!(service.destroy(&user.token).await.status, 200);
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Removed));
+}
+
+#[tokio::test]
+async fn a_refused_change_is_not_told() {
+    let redis = private_redis();
+    let notices = subscribe(&redis.url());
+    let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &redis.url())]).await;
+    let user = service.user("ann@x.io", None).await;
+    assert_eq!(rename(&service, &user, " ").await, 400);
+    service.patch("/profile/update", &user.token, &json!({ "email": "no" })).await.invalid(&["email"]);
+    assert_eq!(rename(&service, &user, "Ann").await, 201);
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+    assert!(notices.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_redis_that_is_frozen_or_gone_delays_nothing() {
+    let mut redis = private_redis();
+    let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &redis.url())]).await;
+    let user = service.user("ann@x.io", None).await;
+    assert_eq!(rename(&service, &user, "Before").await, 201);
+
+    redis.server().unwrap().freeze().unwrap();
+    let started = Instant::now();
+    for n in 0..20 {
+        assert_eq!(rename(&service, &user, &format!("Frozen{n}")).await, 201);
+    }
+    // Each notice would wait a second for its answer.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+
+    redis.server().unwrap().stop_immediate().unwrap();
+    assert_eq!(rename(&service, &user, "Gone").await, 201);
+    service.log.wait_for("warning", |line| line.contains("do not reach Redis"));
+    assert_eq!(service.admin("/readyz").await.0, 200);
+
+    redis.server().unwrap().start_again().unwrap();
+    let notices = subscribe(&redis.url());
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert_eq!(rename(&service, &user, "Back").await, 201);
+        if notices.recv_timeout(Duration::from_millis(500)).is_ok() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "notices do not come back");
+    }
+}
+
+#[tokio::test]
+async fn the_service_starts_without_the_redis_it_was_told_of() {
+    let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", "redis://127.0.0.1:1")]).await;
+    let user = service.user("ann@x.io", None).await;
+    assert_eq!(rename(&service, &user, "Ann").await, 201);
+}
