@@ -11,9 +11,6 @@ use crate::domain::error::GatewayError;
 use crate::domain::event::Event;
 use crate::domain::reply::{Chat, DialogMessage, GroupMessage, Place, Reply};
 
-/// How a user is named whose e-mail is not known any more.
-const NOBODY: &str = "deleted";
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Success<'a, D> {
@@ -139,29 +136,20 @@ pub(in crate::dialect) fn reply(tag: &Tag, outcome: &Result<Reply, GatewayError>
 /// The push that tells of an event.
 pub(in crate::dialect) fn event(event: &Event) -> Option<String> {
     let Event { entry, author } = event;
-    let who = author.email.as_deref().unwrap_or(NOBODY);
-    let added = added_of(entry);
-    let sender_name = author.name.as_deref();
-    let push = |kind: Kind, message: &str, added: Added| {
-        let params = Params { data: (), message: Some(message), sender_name, added };
-        Some(json(&Success { r#type: kind.name(), success: true, params, request_id: None }))
-    };
+    let notice = author.notice(entry.kind, &entry.body);
     let (group_id, other) = (Some(entry.conversation.0), entry.recipient.map(|user| user.0));
-    match entry.kind {
-        EntryKind::GroupCreated => None,
+    let (kind, added) = match entry.kind {
+        EntryKind::GroupCreated => return None,
         EntryKind::Message if other.is_some() => {
-            push(Kind::PrivateMessage, &entry.body, Added { receiver_id: other, ..added })
+            (Kind::PrivateMessage, Added { receiver_id: other, ..added_of(entry) })
         }
-        EntryKind::Message => push(Kind::GroupMessage, &entry.body, Added { group_id, ..added }),
-        EntryKind::MemberAdded => {
-            let message = format!("User #{who} added in group.");
-            push(Kind::AddUser, &message, Added { group_id, user_id: other, ..added })
-        }
-        EntryKind::MemberLeft => {
-            let message = format!("User {who} has left the group.");
-            push(Kind::LeaveGroup, &message, Added { group_id, user_id: other, ..added })
-        }
-    }
+        EntryKind::Message => (Kind::GroupMessage, Added { group_id, ..added_of(entry) }),
+        EntryKind::MemberAdded => (Kind::AddUser, Added { group_id, user_id: other, ..added_of(entry) }),
+        EntryKind::MemberLeft => (Kind::LeaveGroup, Added { group_id, user_id: other, ..added_of(entry) }),
+    };
+    let message = Some(notice.as_deref().unwrap_or(&entry.body));
+    let params = Params { data: (), message, sender_name: author.name.as_deref(), added };
+    Some(json(&Success { r#type: kind.name(), success: true, params, request_id: None }))
 }
 
 fn added_of(entry: &Entry) -> Added {
