@@ -64,7 +64,7 @@ impl Default for Options {
             backoff_cap: Duration::from_secs(30),
             attempts: 1000,
             outbox: 1000,
-            send_attempts: 20,
+            send_attempts: 300,
             open_chats: 32,
             page: 100,
             events: 1024,

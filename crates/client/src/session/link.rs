@@ -51,7 +51,8 @@ impl Grant {
 
     /// Whether the token is still good for a while: four fifths of its lifetime, so that a handshake does not
     /// race its end.
-    pub(super) fn is_fresh(&self) -> bool {
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
         self.granted.elapsed() < self.lifetime / 5 * 4
     }
 }

@@ -218,10 +218,10 @@ impl<L: Link> Runner<L> {
                 Event::Sent(letter, sent)
             }
             Err(RequestError::Refused(refusal)) => {
-                if let Some(wait) = refusal.retry_after_ms
+                if let Some(wait) = refusal.retry_after()
                     && self.shared.outbox().refused() < self.options.send_attempts
                 {
-                    return Ok(Duration::from_millis(wait).min(self.options.backoff_cap));
+                    return Ok(wait.min(self.options.backoff_cap));
                 }
                 Event::Failed(letter, refusal.message)
             }

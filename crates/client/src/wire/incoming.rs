@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -51,8 +52,21 @@ pub struct Refusal {
     pub message: String,
     /// Machine-readable kind of failure, where the server adds it.
     pub code: Option<String>,
-    /// Milliseconds after which the same request may succeed; set for temporary failures only.
+    /// Milliseconds after which the same request may succeed, where the server adds it.
     pub retry_after_ms: Option<u64>,
+}
+
+/// Wait after a temporary failure whose frame does not tell one, in milliseconds.
+const UNTOLD_WAIT_MS: u64 = 1000;
+
+impl Refusal {
+    /// How long to wait before the same request may succeed; `None` when the failure is for good.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let temporary = matches!(self.code.as_deref(), Some("unavailable" | "rate_limited"));
+        let wait = self.retry_after_ms.or(temporary.then_some(UNTOLD_WAIT_MS))?;
+        Some(Duration::from_millis(wait))
+    }
 }
 
 /// Reads a text frame. Never fails: what is not understood is [`Push::Unknown`].
@@ -95,6 +109,7 @@ struct Params<'a> {
     sender_id: Option<i64>,
     receiver_id: Option<i64>,
     group_id: Option<i64>,
+    user_id: Option<i64>,
     created_at: Option<String>,
 }
 
@@ -126,6 +141,7 @@ impl Frame<'_> {
                     sender_id: params.sender_id,
                     receiver_id: params.receiver_id,
                     group_id: params.group_id,
+                    user_id: params.user_id,
                     created_at: params.created_at,
                 };
                 Push::of(&self.kind, delivery).map(Incoming::Push)

@@ -34,6 +34,8 @@ pub struct Delivery {
     pub receiver_id: Option<i64>,
     /// Group of anything else.
     pub group_id: Option<i64>,
+    /// Who was added.
+    pub user_id: Option<i64>,
     /// ISO 8601 UTC with milliseconds.
     pub created_at: Option<String>,
 }

@@ -223,6 +223,7 @@ fn reads_the_documented_push_without_added_keys() {
         sender_id: None,
         receiver_id: None,
         group_id: None,
+        user_id: None,
         created_at: None,
     };
     assert_eq!(push, Push::PrivateMessage(expected));
@@ -232,7 +233,7 @@ fn reads_the_documented_push_without_added_keys() {
 fn reads_the_added_keys_of_pushes() {
     let frame = |kind: &str| {
         json!({"type": kind, "success": true, "params": {"data": null, "message": "Hi", "senderName": "Ann",
-            "messageId": 9, "seq": 3, "senderId": 1, "receiverId": 2, "groupId": 4,
+            "messageId": 9, "seq": 3, "senderId": 1, "receiverId": 2, "groupId": 4, "userId": 5,
             "createdAt": "2023-07-28T13:20:09.896Z"}})
         .to_string()
     };
@@ -244,6 +245,7 @@ fn reads_the_added_keys_of_pushes() {
         sender_id: Some(1),
         receiver_id: Some(2),
         group_id: Some(4),
+        user_id: Some(5),
         created_at: Some("2023-07-28T13:20:09.896Z".into()),
     };
     assert_eq!(Push::parse(&frame("privateMessage")), Push::PrivateMessage(delivery.clone()));
@@ -263,6 +265,19 @@ fn reads_the_documented_error() {
     let Incoming::Refusal(None, refusal) = decode(text) else { panic!("not a refusal") };
     assert_eq!((refusal.kind.as_str(), refusal.code.as_deref()), ("addUserInGroup", None));
     assert_eq!(refusal.to_string(), "User is not a member of this group");
+}
+
+#[test]
+fn temporary_failures_tell_a_wait() {
+    let wait = |added: &str| {
+        let text = format!(r#"{{"error": true, "type": "x", "message": "no"{added}}}"#);
+        let Incoming::Refusal(None, refusal) = decode(&text) else { panic!("not a refusal") };
+        refusal.retry_after().map(|wait| wait.as_millis())
+    };
+    assert_eq!(wait(""), None);
+    assert_eq!(wait(r#", "code": "not_a_member""#), None);
+    assert_eq!(wait(r#", "code": "unavailable""#), Some(1000));
+    assert_eq!(wait(r#", "code": "rate_limited", "retryAfterMs": 20"#), Some(20));
 }
 
 #[test]

@@ -1,0 +1,115 @@
+//! What a typed line means. Pure.
+
+/// A line of the user, understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Chats { page: u32 },
+    Open { whom: String },
+    Users { search: Option<String> },
+    NewGroup { name: String },
+    Add { group: String, user: String },
+    Leave { group: String },
+    History { page: u32 },
+    Quit,
+    Say { text: String },
+    Nothing,
+}
+
+/// The text of `/help`.
+pub(crate) const HELP: &str = "\
+/chats [PAGE]       your chats, newest first
+/open USER|GROUP    open a chat; what you type goes there
+/history [PAGE]     older messages of the open chat
+/users [SEARCH]     users, or those whose name matches
+/group NAME         make a group and open it
+/add GROUP USER     add a user to a group
+/leave GROUP        leave a group
+/quit               end (also Ctrl-D)
+Anything else is sent to the open chat; //text sends /text.
+USER is @7, 7 or a name; GROUP is #3 or a name (for /add and /leave also 3). Times are UTC.";
+
+impl Command {
+    /// Understands a line; the error is a sentence for the user.
+    pub(crate) fn parse(line: &str) -> Result<Self, String> {
+        let line = line.trim();
+        if line.is_empty() {
+            return Ok(Self::Nothing);
+        }
+        let Some(command) = line.strip_prefix('/') else {
+            return Ok(Self::Say { text: line.to_owned() });
+        };
+        if command.starts_with('/') {
+            return Ok(Self::Say { text: command.to_owned() });
+        }
+        let (word, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+        let rest = rest.trim();
+        match word {
+            "help" | "h" | "?" => Ok(Self::Help),
+            "chats" => Ok(Self::Chats { page: page(rest)? }),
+            "open" => Ok(Self::Open { whom: needed(rest, "/open USER|GROUP")? }),
+            "users" => Ok(Self::Users { search: (!rest.is_empty()).then(|| rest.to_owned()) }),
+            "group" => Ok(Self::NewGroup { name: needed(rest, "/group NAME")? }),
+            "add" => {
+                let (group, user) =
+                    rest.rsplit_once(char::is_whitespace).ok_or("Write it as /add GROUP USER.")?;
+                Ok(Self::Add { group: group.trim().to_owned(), user: user.to_owned() })
+            }
+            "leave" => Ok(Self::Leave { group: needed(rest, "/leave GROUP")? }),
+            "history" => Ok(Self::History { page: page(rest)? }),
+            "quit" | "q" | "exit" => Ok(Self::Quit),
+            other => Err(format!("There is no command /{other}. /help lists them.")),
+        }
+    }
+}
+
+fn needed(rest: &str, form: &str) -> Result<String, String> {
+    if rest.is_empty() { Err(format!("Write it as {form}.")) } else { Ok(rest.to_owned()) }
+}
+
+fn page(rest: &str) -> Result<u32, String> {
+    match rest {
+        "" => Ok(1),
+        number => number
+            .parse()
+            .ok()
+            .filter(|page| *page > 0)
+            .ok_or_else(|| "A page is a number from 1.".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_mean_what_help_says() {
+        let text = |text: &str| text.to_owned();
+        let table = [
+            ("/help", Command::Help),
+            ("/chats", Command::Chats { page: 1 }),
+            ("/chats 2", Command::Chats { page: 2 }),
+            ("/open  Patrick 0 ", Command::Open { whom: text("Patrick 0") }),
+            ("/users", Command::Users { search: None }),
+            ("/users pat", Command::Users { search: Some(text("pat")) }),
+            ("/group new name", Command::NewGroup { name: text("new name") }),
+            ("/add new name @7", Command::Add { group: text("new name"), user: text("@7") }),
+            ("/leave #3", Command::Leave { group: text("#3") }),
+            ("/history 3", Command::History { page: 3 }),
+            ("/quit", Command::Quit),
+            ("  hello /open ", Command::Say { text: text("hello /open") }),
+            ("//open", Command::Say { text: text("/open") }),
+            ("   ", Command::Nothing),
+        ];
+        for (line, command) in table {
+            assert_eq!(Command::parse(line), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_told() {
+        for line in ["/open", "/group ", "/add 3", "/leave", "/history 0", "/chats x", "/dance"] {
+            assert!(Command::parse(line).is_err(), "{line}");
+        }
+    }
+}
