@@ -92,7 +92,7 @@ BEGIN
             SELECT c.id INTO v_id FROM conversations c WHERE c.kind = 0 AND c.low_user = v_low AND c.high_user = v_high;
         ELSE
             INSERT INTO members (conversation_id, user_id, joined_seq, joined_at)
-            SELECT DISTINCT v_id, u, 0, clock_timestamp() FROM unnest(ARRAY[v_low, v_high]) u;
+            SELECT v_id, u, 0, now() FROM unnest(ARRAY[v_low, v_high]) u GROUP BY u;
         END IF;
     END IF;
     RETURN QUERY SELECT 0::smallint, v_id;
@@ -101,7 +101,7 @@ END $$;
 CREATE FUNCTION has_too_many_conversations(p_user bigint, p_limit bigint) RETURNS boolean
 LANGUAGE sql STABLE AS $$
     SELECT count(*) >= p_limit
-    FROM (SELECT 1 FROM members WHERE user_id = p_user AND left_seq IS NULL LIMIT p_limit) some
+    FROM (SELECT 1 FROM members WHERE user_id = p_user AND left_seq IS NULL LIMIT p_limit) his
 $$;
 
 -- Appends an entry that is not a message. The caller holds the conversation's row lock.

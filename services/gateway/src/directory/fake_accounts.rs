@@ -1,1 +1,149 @@
+//! An accounts service in memory, behind a real socket, that can be told to misbehave.
 
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use messenger_chassis::lifecycle::Tasks;
+use messenger_proto::accounts::accounts_service_server::{AccountsService, AccountsServiceServer};
+use messenger_proto::accounts::{
+    FindUsersRequest, FindUsersResponse, GetSigningKeysRequest, GetSigningKeysResponse, GetUsersRequest,
+    GetUsersResponse, User,
+};
+use tokio::sync::watch;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Code, Request, Response, Status};
+
+/// Longest wait of a test for something that happens at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A call as it came in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Call {
+    pub(super) ids: Vec<i64>,
+    pub(super) traceparent: Option<String>,
+    pub(super) timeout: Option<String>,
+}
+
+/// The handle of a test.
+#[derive(Debug, Clone)]
+pub(super) struct FakeAccounts {
+    pub(super) url: http::Uri,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    users: Mutex<HashMap<i64, User>>,
+    keys: Mutex<GetSigningKeysResponse>,
+    calls: watch::Sender<Vec<Call>>,
+    /// Answers leave only while this is true.
+    open: watch::Sender<bool>,
+    /// How many of the next calls fail, and how.
+    failing: Mutex<(u32, Code)>,
+}
+
+impl FakeAccounts {
+    /// Listens on a port of its own until the test's runtime ends.
+    pub(super) fn start() -> Self {
+        let state = Arc::new(State {
+            users: Mutex::default(),
+            keys: Mutex::default(),
+            calls: watch::Sender::default(),
+            open: watch::Sender::new(true),
+            failing: Mutex::new((0, Code::Ok)),
+        });
+        let incoming = TcpIncoming::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let url = format!("http://{}", incoming.local_addr().unwrap()).parse().unwrap();
+        let service = AccountsServiceServer::from_arc(Arc::clone(&state));
+        Tasks::new().spawn("fake accounts", async move {
+            Server::builder().add_service(service).serve_with_incoming(incoming).await.unwrap();
+        });
+        Self { url, state }
+    }
+
+    /// Adds or renames users.
+    pub(super) fn put(&self, users: impl IntoIterator<Item = (i64, &'static str)>) {
+        for (id, name) in users {
+            let email = format!("{name}@mail.com");
+            let user = User { id, email, first_name: Some(name.to_owned()), ..User::default() };
+            self.state.users.lock().unwrap().insert(id, user);
+        }
+    }
+
+    pub(super) fn remove(&self, id: i64) {
+        self.state.users.lock().unwrap().insert(id, User { id, removed: true, ..User::default() });
+    }
+
+    pub(super) fn set_keys(&self, jwks_json: &str, max_age_seconds: i64) {
+        *self.state.keys.lock().unwrap() =
+            GetSigningKeysResponse { jwks_json: jwks_json.to_owned(), max_age_seconds };
+    }
+
+    /// Lets answers out, or keeps them in; what they say was looked up when the call came.
+    pub(super) fn set_open(&self, open: bool) {
+        self.state.open.send_replace(open);
+    }
+
+    pub(super) fn fail_next(&self, calls: u32, code: Code) {
+        *self.state.failing.lock().unwrap() = (calls, code);
+    }
+
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.state.calls.borrow().clone()
+    }
+
+    /// Waits until so many calls have come in.
+    pub(super) async fn called(&self, times: usize) {
+        let mut calls = self.state.calls.subscribe();
+        let come = calls.wait_for(|calls| calls.len() >= times);
+        tokio::time::timeout(PATIENCE, come).await.expect("the call comes").unwrap();
+    }
+}
+
+impl State {
+    async fn receive<T>(&self, call: Call, answer: impl FnOnce() -> T) -> Result<Response<T>, Status> {
+        let answer = answer();
+        self.calls.send_modify(|calls| calls.push(call));
+        {
+            let mut failing = self.failing.lock().unwrap();
+            if failing.0 > 0 {
+                failing.0 -= 1;
+                return Err(Status::new(failing.1, "on purpose"));
+            }
+        }
+        self.open.subscribe().wait_for(|open| *open).await.unwrap();
+        Ok(Response::new(answer))
+    }
+}
+
+#[tonic::async_trait]
+impl AccountsService for State {
+    async fn get_users(
+        &self,
+        request: Request<GetUsersRequest>,
+    ) -> Result<Response<GetUsersResponse>, Status> {
+        let header = |name: &str| request.metadata().get(name).map(|text| text.to_str().unwrap().to_owned());
+        let (traceparent, timeout) = (header("traceparent"), header("grpc-timeout"));
+        let ids = request.into_inner().ids;
+        let call = Call { ids: ids.clone(), traceparent, timeout };
+        let answer = || {
+            let users = self.users.lock().unwrap();
+            GetUsersResponse { users: ids.iter().filter_map(|id| users.get(id).cloned()).collect() }
+        };
+        self.receive(call, answer).await
+    }
+
+    async fn find_users(&self, _: Request<FindUsersRequest>) -> Result<Response<FindUsersResponse>, Status> {
+        Err(Status::unimplemented("not asked by the gateway"))
+    }
+
+    async fn get_signing_keys(
+        &self,
+        _: Request<GetSigningKeysRequest>,
+    ) -> Result<Response<GetSigningKeysResponse>, Status> {
+        self.receive(Call::default(), || self.keys.lock().unwrap().clone()).await
+    }
+}

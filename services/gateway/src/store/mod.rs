@@ -87,3 +87,6 @@ impl Store {
         self.rows(sql, params).await?.into_iter().next().ok_or(StoreError::Internal)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Deadlines, retries, the breaker, and what goes along with a call.
+
+use tokio::time::Instant;
+use tonic::Code;
+
+use super::*;
+
+#[tokio::test]
+async fn a_call_is_retried_while_accounts_is_unavailable() {
+    let fixture = Fixture::new();
+    fixture.server.put([(1, "ann"), (2, "bob")]);
+    fixture.server.fail_next(2, Code::Unavailable);
+    assert_eq!((fixture.name(1).await, fixture.calls()), (called("ann"), 3));
+    fixture.server.fail_next(3, Code::Unavailable);
+    assert_eq!((fixture.name(2).await, fixture.calls()), (DOWN, 6), "two retries, not more");
+    assert_eq!(fixture.name(2).await, called("bob"));
+}
+
+#[tokio::test]
+async fn other_failures_are_not_retried() {
+    let fixture = Fixture::new();
+    fixture.server.fail_next(1, Code::Internal);
+    assert_eq!((fixture.name(1).await, fixture.calls()), (DOWN, 1));
+}
+
+#[tokio::test]
+async fn an_accounts_that_is_silent_costs_the_deadline() {
+    let deadline = Duration::from_millis(200);
+    let fixture = Fixture::with(|config| config.call.deadline = deadline);
+    fixture.server.put([(1, "ann")]);
+    fixture.server.set_open(false);
+    let begun = Instant::now();
+    assert_eq!(fixture.name(1).await, DOWN);
+    assert!((deadline..5 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    let told = fixture.server.calls()[0].timeout.clone().expect("accounts is told when to give up");
+    let microseconds: u64 = told.trim_end_matches('u').parse().unwrap();
+    assert!((1..=200_000).contains(&microseconds), "{told}");
+    fixture.server.set_open(true);
+    assert_eq!(fixture.name(1).await, called("ann"));
+}
+
+#[tokio::test]
+async fn nobody_listening_is_an_outage_too() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = config(&format!("http://{nobody}").parse().unwrap());
+    let directory = GrpcDirectory::start(Accounts::new(&config), &config, &Tasks::new());
+    assert!(matches!(directory.get(&[UserId(1)]).await, Err(DirectoryError::Unavailable)));
+}
+
+#[tokio::test]
+async fn a_failing_accounts_is_left_alone_for_a_while() {
+    let fixture = Fixture::with(|config| config.call.retries = 0);
+    fixture.server.put([(1, "ann"), (2, "bob")]);
+    fixture.server.fail_next(6, Code::Unavailable);
+    for times in 1..=5 {
+        assert_eq!((fixture.name(1).await, fixture.calls()), (DOWN, times));
+    }
+    assert_eq!((fixture.name(1).await, fixture.calls()), (DOWN, 5), "refused without a call");
+    pass(SECOND).await;
+    assert_eq!((fixture.name(1).await, fixture.calls()), (DOWN, 6), "the probe failed");
+    assert_eq!((fixture.name(1).await, fixture.calls()), (DOWN, 6));
+    pass(SECOND).await;
+    assert_eq!((fixture.name(1).await, fixture.calls()), (called("ann"), 7), "the probe succeeded");
+    assert_eq!((fixture.name(2).await, fixture.calls()), (called("bob"), 8));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let fixture = Fixture::with(|config| config.cache.queue = 2);
+    fixture.server.put([(1, "a"), (2, "b"), (3, "c"), (4, "d")]);
+    fixture.server.set_open(false);
+    let (first, (), (second, third)) = tokio::join!(fixture.name(1), fixture.server.called(1), async {
+        fixture.server.called(1).await;
+        tokio::join!(fixture.names(&[2, 3]), async {
+            let refused = fixture.name(4).await;
+            fixture.server.set_open(true);
+            refused
+        })
+    });
+    assert_eq!((first, third), (called("a"), DOWN));
+    assert_eq!(second.map(|names| names.len()), Ok(2));
+}
+
+#[tokio::test]
+async fn after_the_stop_only_what_is_known_is_found() {
+    let server = FakeAccounts::start();
+    server.put([(1, "ann"), (2, "bob")]);
+    let (config, tasks) = (config(&server.url), Tasks::new());
+    let directory = GrpcDirectory::start(Accounts::new(&config), &config, &tasks);
+    assert!(directory.get(&[UserId(1)]).await.is_ok());
+    tasks.stop().cancel();
+    tasks.join().await;
+    assert!(directory.get(&[UserId(1)]).await.is_ok());
+    assert!(directory.get(&[UserId(2)]).await.is_err());
+}

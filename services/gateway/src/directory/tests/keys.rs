@@ -1,0 +1,122 @@
+//! The keys that verify tokens: fetched, kept, fetched again.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tonic::Code;
+
+use super::*;
+use crate::auth::{AuthError, KeyRing, TokenConfig, TokenVerifier};
+
+/// The key of RFC 8037, appendix A.
+const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// `{"alg":"EdDSA","typ":"at+jwt","kid":"k1"}` with no claims and no signature.
+const BY_K1: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImsxIn0.e30.AAAA";
+/// The same with another key id, `k2`.
+const BY_K2: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImsyIn0.e30.AAAA";
+
+struct Fetching {
+    server: FakeAccounts,
+    ring: Arc<KeyRing>,
+    verifier: TokenVerifier,
+}
+
+impl Fetching {
+    fn start(server: FakeAccounts) -> Self {
+        let (config, ring) = (config(&server.url), Arc::new(KeyRing::default()));
+        refresh_keys(Accounts::new(&config), Arc::clone(&ring), config.keys_interval, &Tasks::new());
+        let tokens = TokenConfig {
+            issuer: "iss".to_owned(),
+            audience: "aud".to_owned(),
+            leeway_seconds: 30,
+            life_max_seconds: 900,
+        };
+        Self { server, verifier: TokenVerifier::new(tokens, Arc::clone(&ring)), ring }
+    }
+
+    /// With keys, and the answer of the first fetch received.
+    async fn ready() -> Self {
+        let server = FakeAccounts::start();
+        server.set_keys(KEYS, 0);
+        let fetching = Self::start(server);
+        fetching.wait(fetching.ring.ready()).await;
+        fetching
+    }
+
+    async fn wait(&self, event: impl Future<Output = ()>) {
+        tokio::time::timeout(20 * SECOND, event).await.expect("it happens in time");
+    }
+
+    fn verify(&self, token: &str) -> AuthError {
+        self.verifier.verify(token, Timestamp::UNIX_EPOCH).map(|_| ()).unwrap_err()
+    }
+
+    fn calls(&self) -> usize {
+        self.server.calls().len()
+    }
+}
+
+#[tokio::test]
+async fn keys_are_fetched_until_there_are_some() {
+    let server = FakeAccounts::start();
+    server.set_keys("{}", 0);
+    server.fail_next(1, Code::Internal);
+    let fetching = Fetching::start(server);
+    fetching.wait(fetching.server.called(2)).await;
+    assert!(!fetching.ring.is_ready());
+    assert_eq!(fetching.verify(BY_K1), AuthError::NoKeys);
+    fetching.server.set_keys(KEYS, 0);
+    fetching.wait(fetching.ring.ready()).await;
+    assert_eq!(fetching.verify(BY_K1), AuthError::Signature, "the key is known, the signature wrong");
+}
+
+#[tokio::test]
+async fn keys_are_fetched_again_after_the_interval_or_sooner_if_accounts_says_so() {
+    let fetching = Fetching::ready().await;
+    pass(299 * SECOND).await;
+    assert_eq!(fetching.calls(), 1);
+    fetching.server.set_keys(KEYS, 60);
+    pass(2 * SECOND).await;
+    fetching.wait(fetching.server.called(2)).await;
+    settle().await;
+    pass(61 * SECOND).await;
+    fetching.wait(fetching.server.called(3)).await;
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_fetched_soon_but_not_too_often() {
+    let fetching = Fetching::ready().await;
+    settle().await;
+    for _ in 0..100 {
+        assert_eq!(fetching.verify(BY_K2), AuthError::UnknownKey);
+    }
+    settle().await;
+    assert_eq!(fetching.calls(), 1, "the last fetch was a moment ago");
+    fetching.server.set_keys(&KEYS.replace("k1", "k2"), 0);
+    pass(5 * SECOND).await;
+    fetching.wait(fetching.server.called(2)).await;
+    fetching
+        .wait(async {
+            while fetching.verify(BY_K2) == AuthError::UnknownKey {
+                settle().await
+            }
+        })
+        .await;
+    assert_eq!(fetching.verify(BY_K1), AuthError::UnknownKey, "the set is replaced as a whole");
+}
+
+#[tokio::test]
+async fn an_outage_does_not_cost_the_keys() {
+    let fetching = Fetching::ready().await;
+    fetching.server.set_keys(r#"{"keys":[]}"#, 0);
+    pass(301 * SECOND).await;
+    fetching.wait(fetching.server.called(2)).await;
+    fetching.server.fail_next(u32::MAX, Code::Internal);
+    fetching.wait(fetching.server.called(4)).await;
+    assert_eq!(fetching.verify(BY_K1), AuthError::Signature);
+}
+
+/// Lets the other tasks take the answers that are on the sockets, and go to sleep again.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}

@@ -1,0 +1,164 @@
+//! The store against a real PostgreSQL, each test in a database of its own.
+
+mod groups;
+mod log;
+mod plans;
+mod send;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use messenger_chassis::migrate;
+use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_support::TestDatabase;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::content::GroupName;
+use crate::domain::ids::{ConversationId, Seq, UserId};
+use crate::domain::page::Page;
+
+const MANY: i64 = 1_000;
+
+struct Fixture {
+    store: Store,
+    database: TestDatabase,
+}
+
+async fn fixture() -> Fixture {
+    let database = messenger_support::database().await;
+    let config = PostgresConfig {
+        url: database.url_for("messaging").into(),
+        connections: 12,
+        wait: Duration::from_secs(20),
+        statement: Duration::from_secs(60),
+    };
+    migrate::run(&connection_config(&config).unwrap(), migrations::runner()).await.unwrap();
+    let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(60) });
+    Fixture { store, database }
+}
+
+impl Fixture {
+    async fn dialog(&self, a: i64, b: i64) -> ConversationId {
+        self.store.open_dialog(UserId(a), UserId(b), MANY).await.unwrap().unwrap()
+    }
+
+    /// A group of which the first of `users` is the owner.
+    async fn group(&self, users: &[i64]) -> ConversationId {
+        let name = GroupName::parse("new name").unwrap();
+        let owner = UserId(users[0]);
+        let group = self.store.create_group(owner, &name, MANY).await.unwrap().unwrap().conversation;
+        for user in &users[1..] {
+            self.store.add_member(group, owner, UserId(*user), MANY, MANY).await.unwrap().unwrap();
+        }
+        group
+    }
+
+    async fn send(&self, drafts: &[Draft]) -> Vec<Outcome> {
+        self.store.send_batch(&drafts.iter().collect::<Vec<_>>()).await.unwrap()
+    }
+
+    /// All sequences of a conversation, in order.
+    async fn seqs(&self, conversation: ConversationId) -> Vec<i64> {
+        let rows =
+            self.store.entries_between(conversation, Seq::ZERO, Seq(i64::MAX), i64::MAX).await.unwrap();
+        rows.iter().map(|row| row.seq.0).collect()
+    }
+}
+
+fn message(conversation: ConversationId, sender: i64, recipient: Option<i64>, text: &str) -> Draft {
+    Draft {
+        conversation,
+        sender: UserId(sender),
+        recipient: recipient.map(UserId),
+        client_id: Uuid::new_v4(),
+        uuid: Uuid::now_v7(),
+        content: Arc::from(text),
+    }
+}
+
+fn page(limit: i64, number: i64) -> Page {
+    Page::new(limit, number).unwrap()
+}
+
+fn stored_seq(outcome: &Outcome) -> i64 {
+    match outcome {
+        Outcome::Stored { seq, .. } => seq.0,
+        other => panic!("stored, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_statement_fits_the_schema() {
+    let fixture = fixture().await;
+    let client = fixture.database.connect("messaging").await;
+    for sql in [
+        send::SEND_BATCH,
+        groups::FIND_DIALOG,
+        groups::OPEN_DIALOG,
+        groups::CREATE_GROUP,
+        groups::ADD_MEMBER,
+        groups::LEAVE_GROUP,
+        groups::GROUPS_OF,
+        chats::CHATS,
+        chats::DIALOG_HISTORY,
+        chats::GROUP_HISTORY,
+        chats::GROUP_JOINED,
+        log::ENTRIES_BETWEEN,
+        log::POSITION_BEFORE,
+        log::SWEEP,
+    ] {
+        client.prepare(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+#[tokio::test]
+async fn a_schema_behind_the_code_is_refused() {
+    let database = messenger_support::database().await;
+    let config = PostgresConfig {
+        url: database.url_for("messaging").into(),
+        connections: 1,
+        wait: Duration::from_secs(5),
+        statement: Duration::from_secs(5),
+    };
+    let connection = connection_config(&config).unwrap();
+    let verified = migrate::verify(&connection, &migrations::runner()).await;
+    assert!(matches!(verified, Err(migrate::MigrateError::Pending(count)) if count > 0), "{verified:?}");
+    let (first, second) = tokio::join!(
+        migrate::run(&connection, migrations::runner()),
+        migrate::run(&connection, migrations::runner())
+    );
+    let applied = first.unwrap().applied_migrations().len() + second.unwrap().applied_migrations().len();
+    assert_eq!(applied, migrations::runner().get_migrations().len(), "two replicas migrate once");
+    migrate::verify(&connection, &migrations::runner()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unreachable_database_is_temporary() {
+    let config = PostgresConfig {
+        url: "postgres://nobody@127.0.0.1:1/none".into(),
+        connections: 1,
+        wait: Duration::from_millis(500),
+        statement: Duration::from_secs(1),
+    };
+    let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(1) });
+    assert_eq!(store.check().await, Err(StoreError::Unavailable));
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_is_given_up() {
+    let fixture = fixture().await;
+    let group = fixture.group(&[1]).await;
+    let mut holder = fixture.database.connect("messaging").await;
+    let lock = holder.transaction().await.unwrap();
+    lock.execute("SELECT 1 FROM conversations WHERE id = $1 FOR UPDATE", &[&group.0]).await.unwrap();
+    let impatient =
+        Store { config: StoreConfig { call: Duration::from_millis(100) }, ..fixture.store.clone() };
+    let draft = message(group, 1, None, "waits");
+    assert_eq!(impatient.send_batch(&[&draft]).await, Err(StoreError::Unavailable));
+    lock.rollback().await.unwrap();
+    // Nobody knows whether the abandoned statement stored it; the retry settles that.
+    let outcome = fixture.send(std::slice::from_ref(&draft)).await;
+    assert!(matches!(outcome[0], Outcome::Stored { .. } | Outcome::Seen { .. }));
+    assert_eq!(fixture.seqs(group).await, [1, 2]);
+}

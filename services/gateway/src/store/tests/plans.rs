@@ -1,0 +1,73 @@
+//! The hot statements at a million entries: none may scan a table.
+
+use super::*;
+
+pub(super) use crate::store::chats::{CHATS, DIALOG_HISTORY, GROUP_HISTORY, GROUP_JOINED};
+
+/// 20,000 dialogs and groups of 20 members, one million entries; user 1 is in 2,000 of them.
+const FILL: &str = "
+    INSERT INTO conversations (kind, low_user, high_user, created_by, last_seq, last_message_seq, last_entry_at, last_message_at)
+    SELECT 0, least(1 + g % 10, 100 + g), greatest(1 + g % 10, 100 + g), 1 + g % 10, 50, 50,
+        now() - g * interval '1 second', now() - g * interval '1 second'
+    FROM generate_series(1, 20000) g;
+    INSERT INTO members (conversation_id, user_id, joined_seq, joined_at)
+    SELECT id, u, 0, now() FROM conversations, unnest(ARRAY[low_user, high_user]) u;
+    INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, created_at)
+    SELECT c.id, s, gen_random_uuid(), c.id * 50 + s, 0, c.low_user, c.high_user, gen_random_uuid(), 'text', now()
+    FROM conversations c, generate_series(1, 50) s;
+    ANALYZE";
+
+async fn plan(client: &tokio_postgres::Client, sql: &str) -> String {
+    let rows = client.query(&format!("EXPLAIN {sql}"), &[]).await.unwrap();
+    rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_hot_scans_a_table() {
+    let fixture = fixture().await;
+    let client = fixture.database.connect("messaging").await;
+    client.batch_execute(FILL).await.unwrap();
+    client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    for (name, sql, arguments) in [
+        ("chats", CHATS, "(1, 20, 0)"),
+        ("dialog_history", DIALOG_HISTORY, "(77, 20, 0)"),
+        ("group_history", GROUP_HISTORY, "(77, 1, 20, 0)"),
+        ("group_joined", GROUP_JOINED, "(77, 1)"),
+        ("groups_of", groups::GROUPS_OF, "(1)"),
+        ("find_dialog", groups::FIND_DIALOG, "(1, 110)"),
+        ("entries_between", log::ENTRIES_BETWEEN, "(77, 10, 20, 500)"),
+    ] {
+        client.batch_execute(&format!("PREPARE {name} AS {sql}")).await.unwrap();
+        let plan = plan(&client, &format!("EXECUTE {name}{arguments}")).await;
+        assert!(!plan.contains("Seq Scan"), "{name}:\n{plan}");
+    }
+}
+
+/// Functions hide their plans: what they read is counted instead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_functions_touch_what_they_need() {
+    let fixture = fixture().await;
+    let client = fixture.database.connect("messaging").await;
+    client.batch_execute(FILL).await.unwrap();
+    let cursor = fixture.store.sweep(None).await.unwrap().cursor;
+    let scanned = async || -> i64 {
+        client.batch_execute("SELECT pg_stat_force_next_flush()").await.unwrap();
+        let sql = "SELECT sum(seq_tup_read)::bigint FROM pg_stat_user_tables WHERE schemaname = 'messaging'";
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    let before = scanned().await;
+    for sql in [
+        "SELECT * FROM send_batch(ARRAY[77], ARRAY[(SELECT low_user FROM conversations WHERE id = 77)], \
+         ARRAY[(SELECT high_user FROM conversations WHERE id = 77)], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY['x'])"
+            .to_owned(),
+        format!("SELECT position_before(77, {cursor})"),
+        format!("SELECT * FROM sweep({cursor})"),
+        "SELECT * FROM open_dialog(1, 999999, 100000)".to_owned(),
+        "SELECT * FROM create_group(1, 'g', 100000)".to_owned(),
+    ] {
+        client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    assert_eq!(scanned().await, before, "rows read by sequential scans");
+    let answered = client.query_one(&format!("SELECT position_before(77, {cursor})"), &[]).await.unwrap();
+    assert_eq!(answered.get::<_, i64>(0), 50);
+}
