@@ -5,7 +5,6 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::domain::entry::Head;
-use crate::domain::ids::Xid;
 
 pub(super) use crate::store::log::{ENTRIES_BETWEEN, POSITION_BEFORE, SWEEP};
 
@@ -38,14 +37,14 @@ async fn an_entry_of_a_newer_kind_keeps_its_place() {
 #[tokio::test]
 async fn a_sweep_names_the_heads_and_whom_they_concern() {
     let fixture = fixture().await;
-    let start = fixture.store.sweep(None).await.unwrap();
-    assert!(start.heads.is_empty());
+    let start = fixture.horizon().await;
     let (dialog, group) = (fixture.dialog(1, 2).await, fixture.group(&[1, 3]).await);
     fixture
         .send(&[message(dialog, 2, Some(1), "a"), message(group, 3, None, "b"), message(group, 1, None, "c")])
         .await;
-    let swept = fixture.store.sweep(Some(start.cursor)).await.unwrap();
-    assert!(swept.cursor > start.cursor);
+    fixture.horizon().await;
+    let swept = fixture.store.sweep(Some(start)).await.unwrap();
+    assert!(swept.cursor > start);
     let head = |conversation, seq, users: Option<(i64, i64)>| Head {
         conversation,
         seq: Seq(seq),
@@ -66,7 +65,7 @@ async fn a_sweep_names_the_heads_and_whom_they_concern() {
 async fn an_open_transaction_holds_the_sweep_back_and_is_not_missed() {
     let fixture = fixture().await;
     let (first, second) = (fixture.dialog(1, 2).await, fixture.dialog(3, 4).await);
-    let cursor = fixture.store.sweep(None).await.unwrap().cursor;
+    let cursor = fixture.horizon().await;
     let mut client = fixture.database.connect("messaging").await;
     let open = client.transaction().await.unwrap();
     let insert = "INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, created_at) \
@@ -76,6 +75,7 @@ async fn an_open_transaction_holds_the_sweep_back_and_is_not_missed() {
     let held = fixture.store.sweep(Some(cursor)).await.unwrap();
     assert!(held.heads.is_empty(), "the quick one is later than the slow one, which is not over");
     open.commit().await.unwrap();
+    fixture.horizon().await;
     let swept = fixture.store.sweep(Some(held.cursor)).await.unwrap();
     let conversations: Vec<_> = swept.heads.iter().map(|head| head.conversation).collect();
     assert!(conversations.contains(&first) && conversations.contains(&second));
@@ -87,7 +87,7 @@ async fn an_open_transaction_holds_the_sweep_back_and_is_not_missed() {
 async fn a_position_lies_before_all_that_is_not_swept() {
     let fixture = fixture().await;
     let dialog = fixture.dialog(1, 2).await;
-    let cursor = async || fixture.store.sweep(None).await.unwrap().cursor;
+    let cursor = async || fixture.horizon().await;
     let before = cursor().await;
     assert_eq!(fixture.store.position_before(dialog, before).await, Ok(Seq(0)));
     fixture.send(&[message(dialog, 1, Some(2), "1"), message(dialog, 1, Some(2), "2")]).await;
@@ -144,6 +144,7 @@ async fn a_sweep_beside_writers_misses_nothing() {
     };
     let writers = async {
         join_all(dialogs.chunks(3).map(&write)).await;
+        fixture.horizon().await;
         done.store(true, Ordering::Relaxed);
     };
     let ((), heads) = tokio::join!(writers, sweep);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::content::GroupName;
-use crate::domain::ids::{ConversationId, Seq, UserId};
+use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::domain::page::Page;
 
 const MANY: i64 = 1_000;
@@ -56,6 +56,23 @@ impl Fixture {
 
     async fn send(&self, drafts: &[Draft]) -> Vec<Outcome> {
         self.store.send_batch(&drafts.iter().collect::<Vec<_>>()).await.unwrap()
+    }
+
+    /// A cursor behind everything that has been committed. Other databases of the server hold it back for as long as
+    /// their transactions run.
+    async fn horizon(&self) -> Xid {
+        let client = self.database.connect("messaging").await;
+        let newest = client.query_one("SELECT pg_current_xact_id()::text::bigint", &[]).await.unwrap().get(0);
+        let passed = async {
+            loop {
+                let cursor = self.store.sweep(None).await.unwrap().cursor;
+                if cursor > Xid(newest) {
+                    return cursor;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(120), passed).await.expect("the horizon moves on")
     }
 
     /// All sequences of a conversation, in order.

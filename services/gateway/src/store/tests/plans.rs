@@ -49,7 +49,7 @@ async fn the_functions_touch_what_they_need() {
     let fixture = fixture().await;
     let client = fixture.database.connect("messaging").await;
     client.batch_execute(FILL).await.unwrap();
-    let cursor = fixture.store.sweep(None).await.unwrap().cursor;
+    let cursor = fixture.horizon().await;
     let scanned = async || -> i64 {
         client.batch_execute("SELECT pg_stat_force_next_flush()").await.unwrap();
         let sql = "SELECT sum(seq_tup_read)::bigint FROM pg_stat_user_tables WHERE schemaname = 'messaging'";
