@@ -12,6 +12,8 @@ use messenger_proto::accounts::{
     GetUsersResponse, User,
 };
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
@@ -20,8 +22,9 @@ use tonic::{Code, Request, Response, Status};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A call as it came in.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Call {
+    pub(super) at: Instant,
     pub(super) ids: Vec<i64>,
     pub(super) traceparent: Option<String>,
     pub(super) timeout: Option<String>,
@@ -104,18 +107,26 @@ impl FakeAccounts {
 }
 
 impl State {
-    async fn receive<T>(&self, call: Call, answer: impl FnOnce() -> T) -> Result<Response<T>, Status> {
-        let answer = answer();
+    async fn receive<T>(
+        &self,
+        metadata: &MetadataMap,
+        ids: Vec<i64>,
+        answer: T,
+    ) -> Result<Response<T>, Status> {
+        let header = |name| metadata.get(name).map(|text| text.to_str().unwrap().to_owned());
+        let (traceparent, timeout) = (header("traceparent"), header("grpc-timeout"));
+        let call = Call { at: Instant::now(), ids, traceparent, timeout };
         self.calls.send_modify(|calls| calls.push(call));
-        {
-            let mut failing = self.failing.lock().unwrap();
-            if failing.0 > 0 {
-                failing.0 -= 1;
-                return Err(Status::new(failing.1, "on purpose"));
-            }
-        }
+        self.fail()?;
         self.open.subscribe().wait_for(|open| *open).await.unwrap();
         Ok(Response::new(answer))
+    }
+
+    fn fail(&self) -> Result<(), Status> {
+        let mut failing = self.failing.lock().unwrap();
+        let (left, code) = *failing;
+        failing.0 = left.saturating_sub(1);
+        if left > 0 { Err(Status::new(code, "on purpose")) } else { Ok(()) }
     }
 }
 
@@ -125,15 +136,12 @@ impl AccountsService for State {
         &self,
         request: Request<GetUsersRequest>,
     ) -> Result<Response<GetUsersResponse>, Status> {
-        let header = |name: &str| request.metadata().get(name).map(|text| text.to_str().unwrap().to_owned());
-        let (traceparent, timeout) = (header("traceparent"), header("grpc-timeout"));
-        let ids = request.into_inner().ids;
-        let call = Call { ids: ids.clone(), traceparent, timeout };
-        let answer = || {
+        let (metadata, _, GetUsersRequest { ids }) = request.into_parts();
+        let found: Vec<User> = {
             let users = self.users.lock().unwrap();
-            GetUsersResponse { users: ids.iter().filter_map(|id| users.get(id).cloned()).collect() }
+            ids.iter().filter_map(|id| users.get(id).cloned()).collect()
         };
-        self.receive(call, answer).await
+        self.receive(&metadata, ids, GetUsersResponse { users: found }).await
     }
 
     async fn find_users(&self, _: Request<FindUsersRequest>) -> Result<Response<FindUsersResponse>, Status> {
@@ -142,8 +150,9 @@ impl AccountsService for State {
 
     async fn get_signing_keys(
         &self,
-        _: Request<GetSigningKeysRequest>,
+        request: Request<GetSigningKeysRequest>,
     ) -> Result<Response<GetSigningKeysResponse>, Status> {
-        self.receive(Call::default(), || self.keys.lock().unwrap().clone()).await
+        let keys = self.keys.lock().unwrap().clone();
+        self.receive(request.metadata(), Vec::new(), keys).await
     }
 }

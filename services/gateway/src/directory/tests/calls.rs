@@ -1,7 +1,11 @@
 //! Deadlines, retries, the breaker, and what goes along with a call.
 
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::time::Instant;
 use tonic::Code;
+use tracing::Instrument as _;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 
@@ -92,4 +96,19 @@ async fn after_the_stop_only_what_is_known_is_found() {
     tasks.join().await;
     assert!(directory.get(&[UserId(1)]).await.is_ok());
     assert!(directory.get(&[UserId(2)]).await.is_err());
+}
+
+#[tokio::test]
+async fn the_trace_of_the_request_goes_along() {
+    let tracer = SdkTracerProvider::builder().build().tracer("test");
+    let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let span = tracing::info_span!("request");
+    messenger_chassis::telemetry::set_parent(&span, &format!("00-{trace}-{parent}-01"));
+    let fixture = Fixture::new();
+    assert!(fixture.names(&[1]).instrument(span).await.is_ok());
+    let sent = fixture.server.calls()[0].traceparent.clone().unwrap();
+    assert!(sent.starts_with(&format!("00-{trace}-")) && sent.ends_with("-01"), "{sent}");
+    assert!(!sent.contains(parent), "the call has a span of its own: {sent}");
 }

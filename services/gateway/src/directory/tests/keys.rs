@@ -47,12 +47,18 @@ impl Fetching {
         tokio::time::timeout(20 * SECOND, event).await.expect("it happens in time");
     }
 
-    fn verify(&self, token: &str) -> AuthError {
-        self.verifier.verify(token, Timestamp::UNIX_EPOCH).map(|_| ()).unwrap_err()
+    /// Looks again and again; the fetching task runs in between.
+    async fn until(&self, condition: impl Fn() -> bool) {
+        self.wait(async {
+            while !condition() {
+                tokio::task::yield_now().await
+            }
+        })
+        .await;
     }
 
-    fn calls(&self) -> usize {
-        self.server.calls().len()
+    fn verify(&self, token: &str) -> AuthError {
+        self.verifier.verify(token, Timestamp::UNIX_EPOCH).map(|_| ()).unwrap_err()
     }
 }
 
@@ -73,36 +79,29 @@ async fn keys_are_fetched_until_there_are_some() {
 #[tokio::test]
 async fn keys_are_fetched_again_after_the_interval_or_sooner_if_accounts_says_so() {
     let fetching = Fetching::ready().await;
-    pass(299 * SECOND).await;
-    assert_eq!(fetching.calls(), 1);
-    fetching.server.set_keys(KEYS, 60);
-    pass(2 * SECOND).await;
-    fetching.wait(fetching.server.called(2)).await;
-    settle().await;
-    pass(61 * SECOND).await;
-    fetching.wait(fetching.server.called(3)).await;
+    fetching.server.set_keys(&KEYS.replace("k1", "k2"), 60);
+    pass(300 * SECOND).await;
+    fetching.until(|| fetching.verify(BY_K2) == AuthError::Signature).await;
+    fetching.server.set_keys(KEYS, 0);
+    pass(60 * SECOND).await;
+    fetching.until(|| fetching.verify(BY_K1) == AuthError::Signature).await;
+    let [first, second, third] = &fetching.server.calls()[..] else { panic!("three fetches") };
+    assert!(second.at - first.at >= 300 * SECOND && third.at - second.at >= 60 * SECOND);
 }
 
 #[tokio::test]
 async fn an_unknown_key_is_fetched_soon_but_not_too_often() {
     let fetching = Fetching::ready().await;
-    settle().await;
     for _ in 0..100 {
         assert_eq!(fetching.verify(BY_K2), AuthError::UnknownKey);
     }
-    settle().await;
-    assert_eq!(fetching.calls(), 1, "the last fetch was a moment ago");
+    pass(4 * SECOND).await;
     fetching.server.set_keys(&KEYS.replace("k1", "k2"), 0);
-    pass(5 * SECOND).await;
-    fetching.wait(fetching.server.called(2)).await;
-    fetching
-        .wait(async {
-            while fetching.verify(BY_K2) == AuthError::UnknownKey {
-                settle().await
-            }
-        })
-        .await;
+    pass(SECOND).await;
+    fetching.until(|| fetching.verify(BY_K2) == AuthError::Signature).await;
     assert_eq!(fetching.verify(BY_K1), AuthError::UnknownKey, "the set is replaced as a whole");
+    let [first, second] = &fetching.server.calls()[..] else { panic!("two fetches") };
+    assert!((5 * SECOND..60 * SECOND).contains(&(second.at - first.at)));
 }
 
 #[tokio::test]
@@ -114,9 +113,4 @@ async fn an_outage_does_not_cost_the_keys() {
     fetching.server.fail_next(u32::MAX, Code::Internal);
     fetching.wait(fetching.server.called(4)).await;
     assert_eq!(fetching.verify(BY_K1), AuthError::Signature);
-}
-
-/// Lets the other tasks take the answers that are on the sockets, and go to sleep again.
-async fn settle() {
-    tokio::time::sleep(Duration::from_millis(20)).await;
 }
