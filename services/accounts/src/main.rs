@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use messenger_accounts::config::Config;
 use messenger_accounts::{app, http};
+use messenger_chassis::env::Key;
 use messenger_chassis::telemetry::Telemetry;
 
 #[global_allocator]
@@ -15,7 +16,6 @@ const USAGE: &str = "usage: accounts serve | migrate | check-config | openapi";
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
-        // Nothing is left to do when standard error is closed.
         let _ = writeln!(std::io::stderr().lock(), "accounts: {error:#}");
         ExitCode::FAILURE
     })
@@ -43,10 +43,8 @@ async fn start(
 fn check_config() -> anyhow::Result<ExitCode> {
     let (config, keys) = Config::read(&variable).context("configuration")?;
     app::check(&config)?;
-    let rows = keys.iter().map(|key| {
-        let default = key.default.as_deref().unwrap_or("(required)");
-        format!("{:<34} {default:<22} {}", key.name, key.about)
-    });
+    let default = |key: &Key| key.default.clone().unwrap_or_else(|| "(required)".to_owned());
+    let rows = keys.iter().map(|key| format!("{:<34} {:<22} {}", key.name, default(key), key.about));
     print(&rows.collect::<Vec<_>>().join("\n"))
 }
 

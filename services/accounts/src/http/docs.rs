@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi as _};
 use utoipa_swagger_ui::Config;
 
 use super::Api;
-use super::dto::ErrorBody;
+use super::answers::ErrorBody;
 use super::error::Refusal;
 use crate::domain::Error;
 

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::dto::{ErrorBody, FieldFault};
+use super::answers::{ErrorBody, FieldFault};
 use crate::domain::{Error, Source};
 
 /// Seconds after which a client may try again when we are busy or something is down.

@@ -3,15 +3,16 @@
 //! Knows the use cases and the domain, neither SQL nor keys. Whatever goes wrong, the answer is JSON of one form
 //! ([`ErrorBody`]), and nothing of the cause is in it.
 
+mod answers;
 mod body;
 mod caller;
 mod docs;
-mod dto;
 mod envelope;
 mod error;
 mod fields;
 mod profile;
 mod query;
+mod requests;
 mod sessions;
 mod users;
 
@@ -26,7 +27,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use dto::ErrorBody;
+pub use answers::ErrorBody;
 
 use crate::crypto::JWKS_MAX_AGE;
 use crate::usecase::Accounts;
@@ -90,7 +91,7 @@ fn routes() -> OpenApiRouter<Api> {
 /// Public keys that verify access tokens.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "keys",
-    responses((status = 200, description = "JSON Web Key Set (RFC 7517), newest key first", body = dto::Jwks)),
+    responses((status = 200, description = "JSON Web Key Set (RFC 7517), newest key first", body = answers::Jwks)),
 )]
 async fn jwks(State(api): State<Api>) -> impl IntoResponse {
     let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());

@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::Api;
+use super::answers::{Done, ErrorBody, OwnProfile};
 use super::body::Body;
 use super::caller::Caller;
-use super::dto::{Done, ErrorBody, NewPassword, OwnProfile, ProfileUpdate};
 use super::error::Refusal;
+use super::requests::{NewPassword, ProfileUpdate};
 
 /// One's own data.
 #[utoipa::path(

@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::Api;
+use super::answers::{ErrorBody, LogInAnswer, SignedUp};
 use super::body::Body;
-use super::dto::{ErrorBody, LogIn, LogInAnswer, SignUp, SignedUp};
 use super::error::Refusal;
+use super::requests::{LogIn, SignUp};
 use crate::domain::UserAgent;
 
 /// Creates a user.

@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::State;
 
 use super::Api;
+use super::answers::{ErrorBody, PublicUser, UserList, UserPage};
 use super::caller::Caller;
-use super::dto::{ErrorBody, ListQuery, PublicUser, SearchQuery, UserList, UserPage};
 use super::error::Refusal;
 use super::query::{PathId, Query};
+use super::requests::{ListQuery, SearchQuery};
 use crate::domain::{At as _, Error, Page, SearchLimit, SearchText, User};
 
 /// A page of all users by id.

@@ -38,7 +38,8 @@ impl Notices {
         Self { queue: None }
     }
 
-    /// Publishes to the server at `url`, on the channel `<prefix>:users`, from a task of its own that ends at the stop. Nothing is connected yet.
+    /// Publishes to the server at `url`, on the channel `<prefix>:users`, from a task of its own that ends when the
+    /// last copy of this handle is gone. Nothing is connected yet.
     ///
     /// # Errors
     /// [`BadRedisUrl`].

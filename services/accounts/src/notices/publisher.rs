@@ -38,7 +38,7 @@ pub(super) fn connect(url: &str) -> Result<ConnectionManager, BadRedisUrl> {
     ConnectionManager::new_lazy_with_config(client, config).map_err(|_| BadRedisUrl)
 }
 
-/// Publishes until the stop, then what is still queued.
+/// Publishes until everybody who could hand in a notice is gone, which at a stop is after the last request.
 pub(super) async fn run(
     mut connection: ConnectionManager,
     prefix: String,
@@ -47,17 +47,12 @@ pub(super) async fn run(
 ) {
     let channel = format!("{prefix}:{CHANNEL}");
     let mut broken = false;
-    loop {
-        let notice = tokio::select! {
-            biased;
-            notice = queue.recv() => notice,
-            () = stop.cancelled(), if !queue.is_closed() => {
-                queue.close();
-                continue;
-            }
-        };
-        let Some(notice) = notice else { return };
+    while let Some(notice) = queue.recv().await {
         broken = publish(&mut connection, &channel, notice, broken).await;
+        if broken && stop.is_cancelled() {
+            // A stop does not wait for a Redis that does not answer.
+            return;
+        }
     }
 }
 

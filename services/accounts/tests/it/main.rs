@@ -14,4 +14,5 @@ mod profile;
 mod service;
 mod sign_up;
 mod tokens;
+mod traces;
 mod users;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use messenger_proto::accounts::UserChanged;
 use messenger_proto::accounts::user_changed::Kind;
 use messenger_support::private_redis;
+use nix::sys::signal::Signal;
 use prost::Message as _;
 use serde_json::json;
 
@@ -14,13 +15,13 @@ use crate::service::{LoggedIn, PASSWORD, PATIENCE, Service};
 const CHANNEL: &str = "messenger:users";
 
 /// A subscriber on a thread of its own; each notice comes as (user, kind).
-fn subscribe(url: &str) -> std::sync::mpsc::Receiver<(i64, Kind)> {
+fn subscribe(url: &str, channel: &'static str) -> std::sync::mpsc::Receiver<(i64, Kind)> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let (ready, subscribed) = std::sync::mpsc::channel();
     let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
     std::thread::spawn(move || {
         let mut subscription = connection.as_pubsub();
-        subscription.subscribe(CHANNEL).unwrap();
+        subscription.subscribe(channel).unwrap();
         ready.send(()).unwrap();
         while let Ok(message) = subscription.get_message() {
             let notice = UserChanged::decode(message.get_payload_bytes()).unwrap();
@@ -40,7 +41,7 @@ async fn rename(service: &Service, user: &LoggedIn, name: &str) -> u16 {
 #[tokio::test]
 async fn changes_are_told_after_they_happened() {
     let redis = private_redis();
-    let notices = subscribe(&redis.url());
+    let notices = subscribe(&redis.url(), CHANNEL);
     let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &redis.url())]).await;
     let user = service.user("ann@x.io", None).await;
     assert_eq!(rename(&service, &user, "Ann").await, 201);
@@ -55,7 +56,7 @@ async fn changes_are_told_after_they_happened() {
 #[tokio::test]
 async fn a_refused_change_is_not_told() {
     let redis = private_redis();
-    let notices = subscribe(&redis.url());
+    let notices = subscribe(&redis.url(), CHANNEL);
     let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &redis.url())]).await;
     let user = service.user("ann@x.io", None).await;
     assert_eq!(rename(&service, &user, " ").await, 400);
@@ -86,7 +87,7 @@ async fn a_redis_that_is_frozen_or_gone_delays_nothing() {
     assert_eq!(service.admin("/readyz").await.0, 200);
 
     redis.server().unwrap().start_again().unwrap();
-    let notices = subscribe(&redis.url());
+    let notices = subscribe(&redis.url(), CHANNEL);
     let deadline = Instant::now() + PATIENCE;
     loop {
         assert_eq!(rename(&service, &user, "Back").await, 201);
@@ -102,4 +103,29 @@ async fn the_service_starts_without_the_redis_it_was_told_of() {
     let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", "redis://127.0.0.1:1")]).await;
     let user = service.user("ann@x.io", None).await;
     assert_eq!(rename(&service, &user, "Ann").await, 201);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_frozen_redis() {
+    let mut redis = private_redis();
+    let mut service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &redis.url())]).await;
+    let user = service.user("ann@x.io", None).await;
+    redis.server().unwrap().freeze().unwrap();
+    for n in 0..20 {
+        assert_eq!(rename(&service, &user, &format!("Frozen{n}")).await, 201);
+    }
+    let status = service.process.stop(&[(Signal::SIGTERM, PATIENCE)]).unwrap();
+    assert!(status.success(), "{status}: {}", service.log.text());
+}
+
+#[tokio::test]
+async fn deployments_that_share_a_redis_do_not_hear_each_other() {
+    let redis = private_redis();
+    let (ours, others) = (subscribe(&redis.url(), "blue:users"), subscribe(&redis.url(), CHANNEL));
+    let settings = [("ACCOUNTS_REDIS_URL", redis.url()), ("ACCOUNTS_REDIS_PREFIX", "blue".to_owned())];
+    let service = Service::start_with(&settings.each_ref().map(|(key, value)| (*key, value.as_str()))).await;
+    let user = service.user("ann@x.io", None).await;
+    assert_eq!(rename(&service, &user, "Ann").await, 201);
+    assert_eq!(ours.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+    assert!(others.try_recv().is_err());
 }
