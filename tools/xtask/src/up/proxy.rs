@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::geteuid;
 
 use crate::console::Console;
@@ -13,6 +14,8 @@ use crate::up::services::Addresses;
 
 /// Folders of system programs that the `PATH` of a normal user often lacks.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
+const CONNECTIONS_MAX: u64 = 20_000;
+const FILES_ITSELF: u64 = 200;
 const INSTALL: [&[&str]; 2] = [&["update"], &["install", "--yes", "--no-install-recommends", "haproxy"]];
 
 /// The program, if this machine has it or can get it; the system also runs without.
@@ -40,8 +43,15 @@ pub(super) fn command(program: &PathBuf, addresses: &Addresses, paths: &Paths) -
         .with_context(|| format!("write {}", servers.display()))?;
     let mut command = Command::new(program);
     command.arg("-db").arg("-f").arg(&paths.proxy_shared).arg("-f").arg(servers);
+    command.args(["-n", &connections()?.to_string()]);
     command.env("MESSENGER_BIND", format!("127.0.0.1:{}", addresses.port));
     Ok(command)
+}
+
+/// As many as the limit of open files allows: HAProxy needs two for each connection and a few for itself.
+fn connections() -> Result<u64> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("read the limit of open files")?;
+    Ok((most.saturating_sub(FILES_ITSELF) / 2).clamp(1, CONNECTIONS_MAX))
 }
 
 /// The second half of the configuration: which servers there are.
