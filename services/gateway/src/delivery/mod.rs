@@ -223,3 +223,6 @@ fn start_worker(context: &Arc<Context>, queue: usize) -> Lane {
 fn worker_of(conversation: ConversationId, workers: usize) -> usize {
     usize::try_from(conversation.0.unsigned_abs() % workers as u64).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
