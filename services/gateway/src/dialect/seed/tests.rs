@@ -23,8 +23,8 @@ fn decode(frame: &str) -> Request {
     Dialect::Seed.decode(frame, LIMITS)
 }
 
-fn reply(request: &str, outcome: Result<Reply, GatewayError>) -> String {
-    Dialect::Seed.reply(&decode(request).tag, &outcome)
+fn reply(request: &str, outcome: &Result<Reply, GatewayError>) -> String {
+    Dialect::Seed.reply(&decode(request).tag, outcome)
 }
 
 fn parse(frame: &str) -> Value {

@@ -51,7 +51,7 @@ impl Fetching {
     async fn until(&self, condition: impl Fn() -> bool) {
         self.wait(async {
             while !condition() {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         })
         .await;

@@ -161,7 +161,7 @@ fn a_request_id_comes_back_as_it_came() {
     let answer = |kind: &str, id: &str| {
         let frame = format!(r#"{{"requestId":{id},"type":"{kind}","params":{{"groupId":1}}}}"#);
         let outcome = decode(&frame).command.map(|_| Reply::GroupLeft);
-        reply(&frame, outcome)
+        reply(&frame, &outcome)
     };
     let longest = format!("\"{}\"", "x".repeat(126));
     for id in ["0", "-7", "18446744073709551616", r#""""#, r#""a\u0041\n""#, longest.as_str()] {

@@ -103,7 +103,7 @@ fn chats() {
         }
     }"#,
     );
-    assert_eq!(reply(LIST, Ok(Reply::Chats(vec![dialog, group]))), expected);
+    assert_eq!(reply(LIST, &Ok(Reply::Chats(vec![dialog, group]))), expected);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn dialog_history() {
         }
     }"#,
     );
-    assert_eq!(reply(DIALOG, Ok(Reply::DialogHistory(vec![row]))), expected);
+    assert_eq!(reply(DIALOG, &Ok(Reply::DialogHistory(vec![row]))), expected);
 }
 
 #[test]
@@ -169,9 +169,9 @@ fn group_history() {
         }
     }"#,
     );
-    assert_eq!(reply(GROUP, Ok(Reply::GroupHistory(vec![row]))), expected);
+    assert_eq!(reply(GROUP, &Ok(Reply::GroupHistory(vec![row]))), expected);
     let empty = r#"{"type":"getlatestMessageGroup","success":true,"params":{"data":[],"message":null,"senderName":null}}"#;
-    assert_eq!(reply(GROUP, Ok(Reply::GroupHistory(Vec::new()))), empty);
+    assert_eq!(reply(GROUP, &Ok(Reply::GroupHistory(Vec::new()))), empty);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn answers_without_data() {
     ] {
         let nulls = r#""data":null,"message":null,"senderName":null"#;
         let expected = format!(r#"{{"type":"{kind}","success":true,"params":{{{nulls}{added}}}}}"#);
-        assert_eq!(reply(request, outcome), expected);
+        assert_eq!(reply(request, &outcome), expected);
     }
 }
 
@@ -203,7 +203,7 @@ fn an_error() {
     let documented =
         r#"{"error":true,"type":"addUserInGroup","message":"User is not a member of this group""#;
     let added = r#","code":"not_a_member"}"#;
-    assert_eq!(reply(ADD, Err(GatewayError::NotMember)), format!("{documented}{added}"));
+    assert_eq!(reply(ADD, &Err(GatewayError::NotMember)), format!("{documented}{added}"));
 }
 
 #[test]

@@ -97,8 +97,8 @@ proptest! {
     fn a_request_id_round_trips(id in "\\PC{0,30}", number: i64) {
         for id in [Value::from(id.as_str()), Value::from(number)] {
             let frame = json!({"type": "leaveGroup", "params": {"groupId": 1}, "requestId": id}).to_string();
-            prop_assert_eq!(&parse(&reply(&frame, Ok(Reply::GroupLeft)))["requestId"], &id);
-            prop_assert_eq!(&parse(&reply(&frame, Err(GatewayError::NotMember)))["requestId"], &id);
+            prop_assert_eq!(&parse(&reply(&frame, &Ok(Reply::GroupLeft)))["requestId"], &id);
+            prop_assert_eq!(&parse(&reply(&frame, &Err(GatewayError::NotMember)))["requestId"], &id);
         }
     }
 
@@ -127,7 +127,7 @@ proptest! {
             created_at: at,
             updated_at: at,
         };
-        let text = reply(r#"{"type":"listLastMessage"}"#, Ok(Reply::Chats(vec![chat])));
+        let text = reply(r#"{"type":"listLastMessage"}"#, &Ok(Reply::Chats(vec![chat])));
         let written = parse(&text)["params"]["data"][0]["createdAt"].as_str().unwrap().to_owned();
         prop_assert_eq!(written.len(), "2023-07-28T13:20:09.896Z".len());
         let lost = at.duration_since(time(&written));
