@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use messenger_accounts::config::Config;
 use messenger_accounts::{app, http};
+use messenger_chassis::admin;
 use messenger_chassis::env::Key;
 use messenger_chassis::telemetry::Telemetry;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: accounts serve | migrate | check-config | openapi";
+const USAGE: &str = "usage: accounts serve | migrate | ready | check-config | openapi";
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
@@ -25,6 +26,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
         Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Some("ready") => ready(),
         Some("check-config") => check_config(),
         Some("openapi") => print(&http::openapi()?),
         _ => anyhow::bail!(USAGE),
@@ -38,6 +40,14 @@ async fn start(
     let (config, _) = Config::read(&variable).context("configuration")?;
     let telemetry = Telemetry::start("accounts", &config.telemetry)?;
     task(config, telemetry).await
+}
+
+/// Whether the process that serves with the same configuration is ready.
+#[tokio::main(flavor = "current_thread")]
+async fn ready() -> anyhow::Result<ExitCode> {
+    let (config, _) = Config::read(&variable).context("configuration")?;
+    admin::ask_ready(config.listen.admin).await.context("not ready")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check_config() -> anyhow::Result<ExitCode> {

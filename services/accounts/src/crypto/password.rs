@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -103,7 +103,10 @@ impl PasswordHashes {
         let job = tokio::task::spawn_blocking(move || {
             // The permits live as long as the work, also when the client has gone away.
             let _turn = turn;
-            job(&argon2)
+            let started = Instant::now();
+            let done = job(&argon2);
+            metrics::histogram!("accounts_password_hash_seconds").record(started.elapsed().as_secs_f64());
+            done
         });
         job.await.map_err(|error| Error::Internal(error.into()))
     }
