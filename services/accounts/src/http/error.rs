@@ -129,3 +129,43 @@ fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tower_http::catch_panic::ResponseForPanic as _;
+
+    use super::*;
+
+    async fn parts(mut response: Response) -> (StatusCode, String, Option<String>) {
+        let failure = response.extensions_mut().remove::<Failure>().map(|Failure(text)| text);
+        let body = axum::body::to_bytes(std::mem::take(response.body_mut()), 4_096).await.unwrap();
+        (response.status(), String::from_utf8(body.to_vec()).unwrap(), failure)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_logged_and_not_told() {
+        let told = "{\"message\":\"Internal error\",\"code\":\"internal\"}";
+        let panics: [Box<dyn Any + Send>; 2] = [Box::new("bad index"), Box::new("bad index".to_owned())];
+        for panic in panics {
+            let (status, body, failure) =
+                parts(panicked.response_for_panic(panic).map(axum::body::Body::new)).await;
+            assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, told));
+            assert_eq!(failure.as_deref(), Some("panic: bad index"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cause_is_logged_with_its_sources_and_not_told() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("statement failed")]
+        struct Outer(#[source] Arc<std::io::Error>);
+        let cause = Outer(Arc::new(std::io::Error::other("relation users")));
+        let (status, body, failure) =
+            parts(Refusal::from(Error::Unavailable(cause.into())).into_response()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!body.contains("relation") && !body.contains("statement"), "{body}");
+        assert_eq!(failure.as_deref(), Some("statement failed: relation users"));
+    }
+}
