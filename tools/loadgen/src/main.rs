@@ -1,1 +1,34 @@
-fn main() {}
+//! `loadgen`: measures a running messenger. `loadgen --help` tells how.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use messenger_loadgen::options::Options;
+use messenger_loadgen::report::Report;
+
+fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads)
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    // Progress that cannot be shown is no reason to stop measuring.
+    let progress = |line: &str| drop(writeln!(std::io::stderr().lock(), "{line}"));
+    let report = runtime.block_on(messenger_loadgen::run(&options, progress))?;
+    print(&report, options.json).context("print the result")?;
+    Ok(if report.kept_the_promise() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(report: &Report, json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    Ok(())
+}
