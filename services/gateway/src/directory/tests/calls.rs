@@ -100,15 +100,20 @@ async fn after_the_stop_only_what_is_known_is_found() {
 
 #[tokio::test]
 async fn the_trace_of_the_request_goes_along() {
+    let fixture = Fixture::new();
+    assert!(fixture.names(&[1]).await.is_ok(), "the span of a call is known to `tracing`");
+    // With a single subscriber `tracing` asks the thread that meets a span first, which may be that of another test.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let tracer = SdkTracerProvider::builder().build().tracer("test");
     let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
     let _guard = tracing::subscriber::set_default(subscriber);
     let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     let span = tracing::info_span!("request");
     messenger_chassis::telemetry::set_parent(&span, &format!("00-{trace}-{parent}-01"));
-    let fixture = Fixture::new();
-    assert!(fixture.names(&[1]).instrument(span).await.is_ok());
-    let sent = fixture.server.calls()[0].traceparent.clone().unwrap();
+    assert!(fixture.names(&[2]).instrument(span).await.is_ok());
+    let [untraced, traced] = &fixture.server.calls()[..] else { panic!("two calls") };
+    assert_eq!(untraced.traceparent, None);
+    let sent = traced.traceparent.clone().unwrap();
     assert!(sent.starts_with(&format!("00-{trace}-")) && sent.ends_with("-01"), "{sent}");
     assert!(!sent.contains(parent), "the call has a span of its own: {sent}");
 }
