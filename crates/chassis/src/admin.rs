@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// A check that takes longer than this has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long [`ask_ready`] waits: above the time of the slowest check, so that its reason comes through.
+const ASK_TIMEOUT: Duration = Duration::from_secs(4);
+/// Bytes of an answer that are read.
+const ANSWER_BYTES: u64 = 8 * 1024;
 
 type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
@@ -78,9 +85,54 @@ pub fn router(readiness: Readiness, metrics: PrometheusHandle) -> Router {
         .route("/metrics", get(async move || metrics.render()))
 }
 
+/// Why a process is not ready, as another process sees it.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// Nobody listens there, or nobody answers in time.
+    #[error("the admin listener does not answer")]
+    Unreachable(#[from] std::io::Error),
+    /// A check failed; the text is that of `/readyz`.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Asks the process whose admin listener is bound to `address` whether it is ready: the health check of an image that
+/// has no other program in it. Takes at most [`ASK_TIMEOUT`].
+///
+/// # Errors
+/// [`NotReady`].
+pub async fn ask_ready(address: SocketAddr) -> Result<(), NotReady> {
+    let answer = tokio::time::timeout(ASK_TIMEOUT, get_readyz(reachable(address))).await;
+    let answer = answer.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let is_ready = head.split(' ').nth(1) == Some("200");
+    if is_ready { Ok(()) } else { Err(NotReady::Refused(body.trim().to_owned())) }
+}
+
+/// HTTP/1.0: the answer ends with the connection.
+async fn get_readyz(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES).read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// Where to connect to a listener of this machine that may be bound to all its addresses.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{HttpLimits, bind, serve};
+    use crate::lifecycle::Tasks;
 
     #[tokio::test]
     async fn one_failed_check_is_enough() {
@@ -105,5 +157,37 @@ mod tests {
         assert_eq!(readiness.report().await.0, StatusCode::OK);
         stop.cancel();
         assert_eq!(readiness.report().await.0, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    /// Asks a listener that is bound to every address of the machine.
+    async fn ask(readiness: Readiness) -> Result<(), NotReady> {
+        let listener = bind("admin", SocketAddr::from(([0, 0, 0, 0], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        let tasks = Tasks::new();
+        tasks.spawn(
+            "admin",
+            serve(listener, router(readiness, metrics), HttpLimits::default(), tasks.clone()),
+        );
+        let answer = ask_ready(address).await;
+        tasks.stop().cancel();
+        tasks.join().await;
+        answer
+    }
+
+    #[tokio::test]
+    async fn another_process_learns_whether_it_is_ready_and_why_not() {
+        let ready = Readiness::new(CancellationToken::new()).with("postgres", async || Ok(()));
+        ask(ready.clone()).await.unwrap();
+        let refused = ask(ready.with("redis", async || Err("no answer".to_owned()))).await.unwrap_err();
+        assert_eq!(refused.to_string(), "postgres: ok\nredis: no answer");
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_not_ready() {
+        let listener = bind("admin", SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert!(matches!(ask_ready(address).await, Err(NotReady::Unreachable(_))));
     }
 }

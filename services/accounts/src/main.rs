@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use messenger_accounts::config::Config;
 use messenger_accounts::{app, http};
-use messenger_chassis::admin;
-use messenger_chassis::env::Key;
 use messenger_chassis::telemetry::Telemetry;
+use messenger_chassis::{admin, env};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,9 +52,7 @@ async fn ready() -> anyhow::Result<ExitCode> {
 fn check_config() -> anyhow::Result<ExitCode> {
     let (config, keys) = Config::read(&variable).context("configuration")?;
     app::check(&config)?;
-    let default = |key: &Key| key.default.clone().unwrap_or_else(|| "(required)".to_owned());
-    let rows = keys.iter().map(|key| format!("{:<34} {:<22} {}", key.name, default(key), key.about));
-    print(&rows.collect::<Vec<_>>().join("\n"))
+    print(&env::table(&keys))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use messenger_chassis::admin;
 use messenger_chassis::telemetry::Telemetry;
 use messenger_gateway::app;
 use messenger_gateway::config::Config;
@@ -11,7 +12,7 @@ use messenger_gateway::config::Config;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: gateway serve | migrate | check-config";
+const USAGE: &str = "usage: gateway serve | migrate | ready | check-config";
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
@@ -25,6 +26,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
         Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Some("ready") => ready(),
         Some("check-config") => check_config(),
         _ => anyhow::bail!(USAGE),
     }
@@ -37,6 +39,14 @@ async fn start(
     let (config, _) = read().context("configuration")?;
     let telemetry = Telemetry::start("gateway", &config.telemetry)?;
     task(config, telemetry).await
+}
+
+/// Whether the process that serves with the same configuration is ready.
+#[tokio::main(flavor = "current_thread")]
+async fn ready() -> anyhow::Result<ExitCode> {
+    let (config, _) = read().context("configuration")?;
+    admin::ask_ready(config.admin).await.context("not ready")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check_config() -> anyhow::Result<ExitCode> {
