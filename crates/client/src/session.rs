@@ -188,6 +188,12 @@ impl Session {
         Ok(id)
     }
 
+    /// Messages that wait to be acknowledged.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.shared.outbox().len()
+    }
+
     /// Asks over the socket there is now; nothing is sent again.
     ///
     /// # Errors

@@ -40,8 +40,10 @@ impl App {
         let mut stopped = self.view.tell(&mut self.terminal, first)?;
         self.ask();
         while stopped.is_none() {
+            // A script means its lines in order: none is obeyed before what it said is stored.
+            let ready = self.terminal.is_interactive() || self.session.unsent() == 0;
             tokio::select! {
-                line = self.terminal.line() => match line {
+                line = self.terminal.line(), if ready => match line {
                     Some(line) if self.obey(&line).await? => self.ask(),
                     _ => break,
                 },
