@@ -52,7 +52,8 @@ impl TelemetryConfig {
         Self {
             json: format == "json",
             filter: env.text("RUST_LOG", "info", "log filter, for example info or messenger_gateway=debug"),
-            endpoint: env.optional("OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP/gRPC collector; traces are off without it"),
+            endpoint: env
+                .optional("OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP/gRPC collector; traces are off without it"),
             ratio: env.within("OTEL_TRACES_SAMPLER_ARG", 0.1, 0.0..=1.0, "share of traces that are kept"),
         }
     }
@@ -95,7 +96,8 @@ impl Telemetry {
         } else {
             output.with_target(false).boxed()
         };
-        let provider = config.endpoint.as_deref().map(|url| provider(service, url, config.ratio)).transpose()?;
+        let provider =
+            config.endpoint.as_deref().map(|url| provider(service, url, config.ratio)).transpose()?;
         let traces = provider.as_ref().map(|provider| {
             tracing_opentelemetry::layer().with_tracer(provider.tracer(service)).with_filter(trace_filter())
         });
@@ -119,7 +121,11 @@ impl Telemetry {
     }
 }
 
-fn provider(service: &'static str, endpoint: &str, ratio: f64) -> Result<SdkTracerProvider, ExporterBuildError> {
+fn provider(
+    service: &'static str,
+    endpoint: &str,
+    ratio: f64,
+) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
     let resource = Resource::builder()
         .with_service_name(service)

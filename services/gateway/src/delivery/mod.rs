@@ -14,12 +14,7 @@ pub use sweep::SweepConfig;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use messenger_chassis::lifecycle::Tasks;
-use messenger_proto::accounts::UserChanged;
-use messenger_proto::accounts::user_changed::Kind;
-use messenger_proto::gateway::Ring;
-use prost::Message as _;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::dialect::Dialect;
@@ -27,7 +22,7 @@ use crate::directory::Directory;
 use crate::domain::close::Close;
 use crate::domain::event::Event;
 use crate::domain::ids::{ConversationId, UserId};
-use crate::fanout::{Bus, Channel, Listener, Rung, from_ring, to_ring};
+use crate::fanout::{Bus, Channel, Listener, Rung};
 use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
 
@@ -125,17 +120,14 @@ impl Delivery {
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
     pub fn committed(&self, event: Event, trace: Option<String>) {
-        let ring = Bytes::from(to_ring(&event, trace.clone()).encode_to_vec());
         let entry = &event.entry;
-        let bus = &self.context.bus;
-        if let Some(user) = entry.recipient {
-            bus.ring(Channel::User(user), ring.clone());
-        }
-        match entry.dialog() {
-            Some((sender, receiver)) if sender == receiver => {}
-            Some((sender, _)) => bus.ring(Channel::User(sender), ring),
-            None => bus.ring(Channel::Conversation(entry.conversation), ring),
-        }
+        let followers = match entry.dialog() {
+            Some((sender, receiver)) if sender == receiver => None,
+            Some((sender, _)) => Some(Channel::User(sender)),
+            None => Some(Channel::Conversation(entry.conversation)),
+        };
+        let channels: Vec<_> = entry.recipient.map(Channel::User).into_iter().chain(followers).collect();
+        self.context.bus.ring(&channels, &event, trace.as_deref());
         self.offer(entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
     }
 
@@ -175,18 +167,16 @@ impl Delivery {
 }
 
 impl Listener for Delivery {
-    fn rang(&self, ring: Ring) {
-        let trace = (!ring.traceparent.is_empty()).then(|| ring.traceparent.clone().into_boxed_str());
-        match from_ring(ring) {
+    fn rang(&self, rung: Rung, trace: Option<Box<str>>) {
+        match rung {
             Rung::Event(event) => self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace)),
             Rung::Head(head) => self.offer(head.conversation, Input::Head(head)),
         }
     }
 
-    fn user_changed(&self, change: UserChanged) {
-        let user = UserId(change.user_id);
+    fn user_changed(&self, user: UserId, removed: bool) {
         self.context.directory.invalidate(user);
-        if change.kind() == Kind::Removed {
+        if removed {
             self.context.hub.close_user(user, Close::Unauthorized);
         }
     }

@@ -37,13 +37,14 @@ struct MemoryBus {
 }
 
 impl Bus for MemoryBus {
-    fn ring(&self, channel: Channel, ring: Bytes) {
+    fn ring(&self, channels: &[Channel], event: &Event, _: Option<&str>) {
         if self.network.loses.load(Ordering::Relaxed) {
             return;
         }
         for (wanted, delivery) in self.network.replicas.lock().unwrap().iter() {
-            if wanted.0.lock().unwrap().contains_key(&channel) {
-                delivery.rang(Ring::decode(ring.clone()).unwrap());
+            let wanted = wanted.0.lock().unwrap();
+            for _ in channels.iter().filter(|channel| wanted.contains_key(channel)) {
+                delivery.rang(Rung::Event(event.clone()), None);
             }
         }
     }

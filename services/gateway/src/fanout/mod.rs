@@ -9,16 +9,16 @@ mod ring;
 
 pub use channel::Channel;
 pub use redis::{BadUrl, Driver, RedisBus, RedisConfig};
-pub use ring::{Rung, from_ring, to_ring};
+pub use ring::Rung;
 
-use bytes::Bytes;
-use messenger_proto::accounts::UserChanged;
-use messenger_proto::gateway::Ring;
+use crate::domain::event::Event;
+use crate::domain::ids::UserId;
 
 /// How rings leave and interest is told.
 pub trait Bus: Send + Sync + 'static {
-    /// Rings on a channel. Dropped (and counted) when the bus has no room or no connection.
-    fn ring(&self, channel: Channel, ring: Bytes);
+    /// Rings for a committed event on these channels. `trace` is the W3C `traceparent` of its cause, if that is traced.
+    /// Dropped (and counted) when the bus has no room or no connection.
+    fn ring(&self, channels: &[Channel], event: &Event, trace: Option<&str>);
     /// Counts one more reason to listen to the channel.
     fn join(&self, channel: Channel);
     /// Counts one reason less. The last one ends the subscription a while later, unless a new one comes before.
@@ -30,9 +30,9 @@ pub trait Bus: Send + Sync + 'static {
 /// Who hears what arrives. Called on the connection's own task: must not block.
 pub trait Listener: Send + Sync + 'static {
     /// A replica (this one included) rang.
-    fn rang(&self, ring: Ring);
-    /// A user's account changed.
-    fn user_changed(&self, change: UserChanged);
+    fn rang(&self, rung: Rung, trace: Option<Box<str>>);
+    /// A user's name or e-mail changed, or (`removed`) the account is gone.
+    fn user_changed(&self, user: UserId, removed: bool);
     /// The subscriptions were interrupted: rings may have been missed.
     fn interrupted(&self);
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use messenger_chassis::lifecycle::Tasks;
 use messenger_proto::accounts::UserChanged;
+use messenger_proto::accounts::user_changed::Kind;
 use messenger_proto::gateway::Ring;
 use prost::Message as _;
 use redis::aio::MultiplexedConnection;
@@ -24,7 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::Channel;
 use super::interest::Interest;
+use super::ring::{from_ring, to_ring};
 use super::{Bus, Listener};
+use crate::domain::event::Event;
+use crate::domain::ids::UserId;
 
 /// Channels named in one SUBSCRIBE.
 const SUBSCRIBE_BATCH: usize = 1_000;
@@ -114,9 +118,12 @@ impl RedisBus {
 }
 
 impl Bus for RedisBus {
-    fn ring(&self, channel: Channel, ring: Bytes) {
-        if self.rings.try_send((channel, ring)).is_err() {
-            metrics::counter!("gateway_rings_dropped_total").increment(1);
+    fn ring(&self, channels: &[Channel], event: &Event, trace: Option<&str>) {
+        let ring = Bytes::from(to_ring(event, trace).encode_to_vec());
+        for channel in channels {
+            if self.rings.try_send((*channel, ring.clone())).is_err() {
+                metrics::counter!("gateway_rings_dropped_total").increment(1);
+            }
         }
     }
 
@@ -325,9 +332,14 @@ fn receiver(
                     heard.now();
                     shared.set_healthy(true);
                 } else if *channel == accounts.as_bytes() {
-                    hand_on(UserChanged::decode(payload.as_slice()), |change| listener.user_changed(change));
+                    hand_on(UserChanged::decode(payload.as_slice()), |change| {
+                        listener.user_changed(UserId(change.user_id), change.kind() == Kind::Removed);
+                    });
                 } else {
-                    hand_on(Ring::decode(payload.as_slice()), |ring| listener.rang(ring));
+                    hand_on(Ring::decode(payload.as_slice()), |mut ring| {
+                        let trace = std::mem::take(&mut ring.traceparent);
+                        listener.rang(from_ring(ring), (!trace.is_empty()).then(|| trace.into()));
+                    });
                 }
             }
             _ => {}

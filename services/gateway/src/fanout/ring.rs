@@ -14,7 +14,7 @@ use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
 const INLINE_BODY: usize = 8 * 1024;
 
 /// A ring for a committed event.
-pub fn to_ring(event: &Event, traceparent: Option<String>) -> gateway::Ring {
+pub(super) fn to_ring(event: &Event, trace: Option<&str>) -> gateway::Ring {
     let entry = &event.entry;
     let inline = entry.body.len() <= INLINE_BODY;
     let entry_part = gateway::Entry {
@@ -34,7 +34,7 @@ pub fn to_ring(event: &Event, traceparent: Option<String>) -> gateway::Ring {
         conversation_id: entry.conversation.0,
         seq: entry.seq.0,
         entry: Some(entry_part),
-        traceparent: traceparent.unwrap_or_default(),
+        traceparent: trace.unwrap_or_default().to_owned(),
     }
 }
 
@@ -54,7 +54,7 @@ pub enum Rung {
 }
 
 /// Reads a ring.
-pub fn from_ring(ring: gateway::Ring) -> Rung {
+pub(super) fn from_ring(ring: gateway::Ring) -> Rung {
     let users =
         ring.entry.as_ref().and_then(|entry| Some((UserId(entry.sender_id), UserId(entry.recipient_id?))));
     let head = Head { conversation: ConversationId(ring.conversation_id), seq: Seq(ring.seq), users };
