@@ -1,0 +1,56 @@
+//! HAProxy finds the services where the compose file puts them, and understands its configuration.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::system::System;
+
+const SHARED: &str = "deploy/haproxy/haproxy.cfg";
+const COMPOSE: &str = "deploy/haproxy/compose.cfg";
+
+#[test]
+fn the_backends_lead_to_the_services_and_their_admin_ports() {
+    let system = System::read();
+    let configuration = crate::read(COMPOSE);
+    for (service, http, admin) in [
+        ("accounts", "ACCOUNTS_HTTP_ADDR", "ACCOUNTS_ADMIN_ADDR"),
+        ("gateway", "GATEWAY_HTTP_ADDR", "GATEWAY_ADMIN_ADDR"),
+    ] {
+        let environment = system.service(service).environment();
+        let [http, admin] = [http, admin].map(|key| environment[key].rsplit(':').next().unwrap());
+        let expected = format!(" {service}:{http} check port {admin} ");
+        assert!(configuration.contains(&expected), "no server{expected}in {COMPOSE}");
+    }
+}
+
+#[test]
+fn the_configuration_in_the_container_is_ours() {
+    let system = System::read();
+    let haproxy = system.service("haproxy");
+    let [volume] = haproxy.list("volumes")[..] else { panic!("haproxy has one volume") };
+    let [outside, inside, "ro"] = volume.split(':').collect::<Vec<_>>()[..] else { panic!("{volume}") };
+    let command = haproxy.list("command");
+    let files = command.iter().filter_map(|word| word.strip_prefix(inside));
+    let files: Vec<_> = files.map(|name| format!("{}{name}", outside.trim_start_matches("./"))).collect();
+    assert_eq!(files, [SHARED, COMPOSE]);
+}
+
+/// Where HAProxy is not installed there is nobody to ask.
+#[test]
+fn haproxy_understands_the_configuration() {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&folders).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    let Some(program) = folders.map(|folder| folder.join("haproxy")).find(|program| program.is_file()) else {
+        println!("haproxy is not installed");
+        return;
+    };
+    let system = System::read();
+    let output = Command::new(program)
+        .args(["-c", "-f", SHARED, "-f", COMPOSE])
+        .current_dir(crate::root())
+        .envs(system.service("haproxy").environment())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(Path::new(crate::root()).join(SHARED).is_file());
+}
