@@ -11,17 +11,21 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::socket::Socket;
 use super::{Handshakes, refusal};
 use crate::auth::{AuthError, Credentials, Identity, credentials};
 use crate::domain::caller::Caller;
 use crate::domain::event::Author;
+use crate::domain::ids::UserId;
 use crate::session::Session;
 
 /// Seconds after which a client that found no room should come again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// How long a handshake waits for accounts to say whether the user still is one.
+const DIRECTORY_PATIENCE: Duration = Duration::from_millis(300);
 
 /// `GET /` and `GET /ws`.
 pub(super) async fn handshake(
@@ -45,12 +49,13 @@ async fn open(
     let credentials = credentials(headers).map_err(unauthorized)?;
     let identity =
         handshakes.verifier.verify(credentials.token, handshakes.clock.now()).map_err(unauthorized)?;
-    if handshakes.directory.peek(identity.user).is_some_and(|profile| profile.removed) {
-        return Err(unauthorized(AuthError::Expired));
-    }
     let upgrade = upgrade.map_err(|rejection| not_a_handshake(&rejection))?;
     let place = Arc::clone(&handshakes.places).try_acquire_owned().map_err(|_| busy())?;
-    let attached = handshakes.delivery.attach(identity.user, credentials.dialect).await;
+    let attach = handshakes.delivery.attach(identity.user, credentials.dialect);
+    let (attached, gone) = tokio::join!(attach, is_gone(handshakes, identity.user));
+    if gone {
+        return Err(unauthorized(AuthError::Expired));
+    }
     let attachment = attached.map_err(|error| {
         tracing::warn!(%error, "a socket was not attached");
         busy()
@@ -69,6 +74,16 @@ async fn open(
     });
     echo(&mut response, &credentials);
     Ok(response)
+}
+
+/// Whether accounts says that the user is no more. Asked only for a user who is not in the cache, and not waited for
+/// when accounts does not answer: the token is valid.
+async fn is_gone(handshakes: &Handshakes, user: UserId) -> bool {
+    let known = match handshakes.directory.peek(user) {
+        Some(profile) => return profile.removed,
+        None => timeout(DIRECTORY_PATIENCE, handshakes.directory.get(&[user])).await,
+    };
+    matches!(known, Ok(Ok(users)) if users.get(&user).is_none_or(|profile| profile.removed))
 }
 
 fn sized(upgrade: WebSocketUpgrade, handshakes: &Handshakes) -> WebSocketUpgrade {

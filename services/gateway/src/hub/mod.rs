@@ -47,9 +47,8 @@ impl Hub {
         let mut shard = self.shard(user);
         let sockets = shard.entry(user).or_default();
         sockets.push(Arc::clone(&outbox));
-        if sockets.len() > self.sockets_per_user {
-            sockets[0].close(Close::TooManySockets);
-        }
+        let too_many = sockets.len().saturating_sub(self.sockets_per_user);
+        sockets[..too_many].iter().for_each(|oldest| oldest.close(Close::TooManySockets));
         drop(shard);
         metrics::gauge!("gateway_sockets").increment(1);
         Registration { hub: Arc::clone(self), user, outbox }
@@ -152,8 +151,9 @@ mod tests {
     #[test]
     fn of_too_many_sockets_the_oldest_closes() {
         let (hub, user) = (hub(2), UserId(7));
-        let sockets: Vec<_> = (0..3).map(|_| hub.register(user, Dialect::Seed)).collect();
+        let sockets: Vec<_> = (0..4).map(|_| hub.register(user, Dialect::Seed)).collect();
         let closed: Vec<_> = sockets.iter().map(|socket| socket.outbox().drain(&mut Vec::new())).collect();
-        assert_eq!(closed, [Drained::Closed(Close::TooManySockets), Drained::Open, Drained::Open]);
+        let (old, young) = (Drained::Closed(Close::TooManySockets), Drained::Open);
+        assert_eq!(closed, [old, old, young, young]);
     }
 }

@@ -127,7 +127,11 @@ impl<W: Wire> Session<W> {
                 break end;
             }
         };
-        let End::Close(reason) = end else { return };
+        let End::Close(reason) = end else {
+            // A client that has closed is owed the answer to its closing frame.
+            let _ = timeout(self.config.close_grace, self.wire.close()).await;
+            return;
+        };
         tracing::debug!(reason = reason.reason(), "closing a socket");
         metrics::counter!("gateway_closes_total", "reason" => reason.reason()).increment(1);
         let grace = self.config.close_grace;
@@ -139,13 +143,14 @@ impl<W: Wire> Session<W> {
     async fn turn(&mut self) -> Result<(), End> {
         let may_read = matches!(self.step, Step::Idle) && self.replies.len() < self.config.in_flight;
         let mut done = None;
+        // In this order nothing starves: each turn takes one request and writes all replies and events there are.
         tokio::select! {
             biased;
+            () = self.timer.due() => self.tick().await?,
             started = started(&mut self.step) => self.begun(started),
+            inbound = self.wire.next(), if may_read => self.receive(inbound)?,
             reply = self.replies.next(), if !self.replies.is_empty() => done = reply,
             () = self.attachment.outbox().ready() => {}
-            inbound = self.wire.next(), if may_read => self.receive(inbound)?,
-            () = self.timer.due() => self.tick().await?,
         }
         self.begin_waiting();
         self.write(done).await

@@ -19,26 +19,42 @@ pub enum StoreError {
     Internal,
 }
 
-impl From<tokio_postgres::Error> for StoreError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        if is_temporary(&error) {
+impl StoreError {
+    /// The class of what a statement ended with.
+    pub(super) fn of_statement(error: &tokio_postgres::Error) -> Self {
+        let code = error.code().map_or("none", SqlState::code);
+        metrics::counter!("gateway_statement_failures_total", "sqlstate" => code.to_owned()).increment(1);
+        // A plan that a migration beside us has made obsolete; it goes with the connection.
+        if is_temporary(error) || error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) {
+            tracing::warn!(%error, code, "the database did not do it");
             return Self::Unavailable;
         }
         match error.code() {
             Some(state) if matches!(&state.code()[..2], "22" | "23") => Self::Data(state.clone()),
             _ => {
-                tracing::error!(%error, code = error.code().map(SqlState::code), "statement failed");
+                tracing::error!(%error, code, "statement failed");
                 Self::Internal
             }
         }
     }
 }
 
+/// A row that is not of the shape that the code expects.
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        tracing::error!(%error, "unexpected row");
+        Self::Internal
+    }
+}
+
 impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Backend(error) => error.into(),
-            _ => Self::Unavailable,
+            PoolError::Backend(error) => Self::of_statement(&error),
+            error => {
+                tracing::warn!(%error, "no connection to the database");
+                Self::Unavailable
+            }
         }
     }
 }

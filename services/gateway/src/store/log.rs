@@ -10,8 +10,15 @@ pub(super) const ENTRIES_BETWEEN: &str = concat!(
     entry_columns!(),
     " FROM entries e WHERE e.conversation_id = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4"
 );
-pub(super) const POSITION_BEFORE: &str = "SELECT position_before($1, $2)";
-pub(super) const SWEEP: &str = "SELECT cursor, conversation_id, seq, sender_id, recipient_id FROM sweep($1)";
+/// Labels never fall along a log, so the walk back from its end stops at the first one before the cursor.
+pub(super) const POSITION_BEFORE: &str = "SELECT e.seq FROM entries e \
+     WHERE e.conversation_id = $1 AND e.xid < $2::bigint::text::xid8 ORDER BY e.seq DESC LIMIT 1";
+pub(super) const SWEEP: &str =
+    "SELECT cursor, conversation_id, seq, sender_id, recipient_id FROM sweep($1, $2)";
+
+/// Transactions of one sweep at most, about a second of a busy server. A cursor that is far behind catches up in steps,
+/// each of which fits into the time limit of a statement.
+const SWEEP_TRANSACTIONS: i64 = 10_000;
 
 /// A place in the log and what stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,15 +63,17 @@ impl Store {
         conversation: ConversationId,
         cursor: Xid,
     ) -> Result<Seq, StoreError> {
-        Ok(Seq(self.row(POSITION_BEFORE, &[&conversation.0, &cursor.0]).await?.try_get(0)?))
+        let rows = self.rows(POSITION_BEFORE, &[&conversation.0, &cursor.0]).await?;
+        rows.first().map_or(Ok(Seq::ZERO), |row| Ok(Seq(row.try_get(0)?)))
     }
 
-    /// What has been committed since the transaction id `cursor`; without one only where to begin.
+    /// What has been committed since the transaction id `cursor`, [`SWEEP_TRANSACTIONS`] of it at most; without a
+    /// cursor only where to begin.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self, cursor: Option<Xid>) -> Result<Sweep, StoreError> {
-        let rows = self.rows(SWEEP, &[&cursor.map(|xid| xid.0)]).await?;
+        let rows = self.rows(SWEEP, &[&cursor.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?;
         let next = Xid(rows.first().ok_or(StoreError::Internal)?.try_get(0)?);
         let mut heads = Vec::with_capacity(rows.len());
         for row in &rows {

@@ -6,6 +6,7 @@
 mod chats;
 mod error;
 mod groups;
+mod lease;
 mod log;
 mod rows;
 mod send;
@@ -18,10 +19,12 @@ pub use send::{Draft, Outcome};
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Pool;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+
+use self::lease::Lease;
 
 /// The schema's history, compiled in.
 pub mod migrations {
@@ -68,19 +71,22 @@ impl Store {
     }
 
     async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
-        let client = self.pool.get().await?;
+        let lease = Lease::new(self.pool.get().await?);
         let call = async {
-            let statement = client.prepare_cached(sql).await?;
-            client.query(&statement, params).await
+            let statement = lease.prepare_cached(sql).await?;
+            lease.query(&statement, params).await
         };
-        match timeout(self.config.call, call).await {
-            Ok(result) => Ok(result?),
+        let result = match timeout(self.config.call, call).await {
+            Ok(result) => result.map_err(|error| StoreError::of_statement(&error)),
             Err(_) => {
-                // Whatever it still does must not be met by the next user of the connection.
-                drop(Object::take(client));
+                tracing::warn!("the database did not answer in time");
                 Err(StoreError::Unavailable)
             }
+        };
+        if matches!(result, Ok(_) | Err(StoreError::Data(_))) {
+            lease.give_back();
         }
+        result
     }
 
     async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row, StoreError> {

@@ -8,7 +8,7 @@ use crate::domain::caller::Caller;
 use crate::domain::content::GroupName;
 use crate::domain::entry::Entry;
 use crate::domain::error::GatewayError;
-use crate::domain::event::Event;
+use crate::domain::event::{Author, Event};
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::reply::Reply;
 
@@ -18,9 +18,10 @@ impl Messenger {
         caller: &Caller,
         name: &GroupName,
     ) -> Result<Reply, GatewayError> {
+        let author = self.author(caller).await;
         let entry = self.store.create_group(caller.user, name, self.limits.conversations).await??;
         let group = entry.conversation;
-        self.announce(caller, entry);
+        self.announce(author, entry);
         Ok(Reply::GroupCreated(group))
     }
 
@@ -31,10 +32,11 @@ impl Messenger {
         user: UserId,
     ) -> Result<Reply, GatewayError> {
         self.require_user(user).await?;
+        let author = self.author(caller).await;
         let limits = self.limits;
         let added =
             self.store.add_member(group, caller.user, user, limits.group_members, limits.conversations);
-        self.announce(caller, added.await??);
+        self.announce(author, added.await??);
         Ok(Reply::MemberAdded)
     }
 
@@ -43,13 +45,14 @@ impl Messenger {
         caller: &Caller,
         group: ConversationId,
     ) -> Result<Reply, GatewayError> {
+        let author = self.author(caller).await;
         let entry = self.store.leave_group(group, caller.user).await??;
-        self.announce(caller, entry);
+        self.announce(author, entry);
         Ok(Reply::GroupLeft)
     }
 
-    fn announce(&self, caller: &Caller, entry: Entry) {
-        let event = Event { entry, author: self.author(caller) };
+    fn announce(&self, author: Author, entry: Entry) {
+        let event = Event { entry, author };
         self.delivery.committed(event, telemetry::traceparent(&Span::current()));
     }
 }

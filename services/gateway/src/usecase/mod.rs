@@ -100,9 +100,13 @@ impl Messenger {
         Started::Done(result)
     }
 
-    /// How the caller is shown to others.
-    fn author(&self, caller: &Caller) -> Author {
-        self.directory.peek(caller.user).map_or_else(|| caller.claimed.clone(), |profile| profile.author())
+    /// How the caller is shown to others: as accounts says or, while accounts does not answer, as the token said.
+    async fn author(&self, caller: &Caller) -> Author {
+        if let Some(profile) = self.directory.peek(caller.user) {
+            return profile.author();
+        }
+        let found = self.directory.get(&[caller.user]).await.unwrap_or_default();
+        found.get(&caller.user).map_or_else(|| caller.claimed.clone(), |profile| profile.author())
     }
 
     async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>, GatewayError> {

@@ -36,6 +36,7 @@ impl Messenger {
                 (self.dialog(caller.user, receiver).await?, Some(receiver))
             }
         };
+        let author = self.author(caller).await;
         let uuid = Uuid::now_v7();
         let draft = Draft {
             conversation,
@@ -45,7 +46,7 @@ impl Messenger {
             uuid,
             content: send.content.text().clone(),
         };
-        let answer = self.lanes.submit(draft, self.author(caller))?;
+        let answer = self.lanes.submit(draft, author)?;
         Ok(PendingSend { to: send.to, answer })
     }
 
