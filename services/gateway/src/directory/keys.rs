@@ -48,7 +48,7 @@ async fn run(accounts: &Accounts, ring: &KeyRing, interval: Duration) {
             }
             Err(error) => {
                 tracing::warn!(%error, "signing keys were not fetched");
-                failures += 1;
+                failures = failures.saturating_add(1);
                 retry_pause(failures).min(interval)
             }
         };
@@ -63,8 +63,13 @@ async fn run(accounts: &Accounts, ring: &KeyRing, interval: Duration) {
 async fn fetch(accounts: &Accounts, ring: &KeyRing, interval: Duration) -> Result<Duration, FetchError> {
     let answer = accounts.signing_keys().await?;
     ring.replace(VerifyingKeys::from_jwks(&answer.jwks_json)?);
-    let max_age = u64::try_from(answer.max_age_seconds).ok().filter(|seconds| *seconds > 0);
-    Ok(max_age.map_or(interval, |seconds| interval.min(Duration::from_secs(seconds).max(APART))))
+    Ok(until_next(interval, answer.max_age_seconds))
+}
+
+/// The interval, or less if accounts asks for it (0: it does not).
+fn until_next(interval: Duration, max_age_seconds: i64) -> Duration {
+    let max_age = u64::try_from(max_age_seconds).ok().filter(|seconds| *seconds > 0);
+    max_age.map_or(interval, |seconds| interval.min(Duration::from_secs(seconds).max(APART)))
 }
 
 async fn wanted(ring: &KeyRing, last_fetch: Instant) {
@@ -75,4 +80,28 @@ async fn wanted(ring: &KeyRing, last_fetch: Instant) {
 fn retry_pause(failures: u32) -> Duration {
     let (first, longest) = RETRY_PAUSE;
     jittered(first.saturating_mul(2_u32.saturating_pow(failures - 1)).min(longest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_may_ask_for_shorter_intervals_within_reason() {
+        for (max_age_seconds, expected) in
+            [(0, 300), (-1, 300), (60, 60), (1, 5), (300, 300), (i64::MAX, 300)]
+        {
+            let next = until_next(Duration::from_secs(300), max_age_seconds);
+            assert_eq!(next.as_secs(), expected, "{max_age_seconds}");
+        }
+    }
+
+    #[test]
+    fn retries_slow_down_to_a_limit() {
+        let (first, longest) = RETRY_PAUSE;
+        assert!((first / 2..=first).contains(&retry_pause(1)));
+        for failures in [10, 1_000, u32::MAX] {
+            assert!((longest / 2..=longest).contains(&retry_pause(failures)), "{failures}");
+        }
+    }
 }

@@ -142,6 +142,48 @@ async fn peek_has_outdated_users_refreshed_once() {
 }
 
 #[tokio::test]
+async fn refreshing_leaves_room_in_the_queue() {
+    let fixture = Fixture::with(|config| config.cache.queue = 4);
+    fixture.server.put((1..=20).map(|id| (id, "x")));
+    assert!(fixture.names(&[1, 2, 3]).await.is_ok());
+    pass(61 * SECOND).await;
+    fixture.server.set_open(false);
+    let peek = |id: i64| assert!(fixture.directory.peek(UserId(id)).is_some());
+    let (blocked, found) = tokio::join!(fixture.names(&[10]), async {
+        fixture.server.called(2).await;
+        (0..100).for_each(|_| peek(1));
+        // One place is taken by user 1, whoever peeks how often; these three fit.
+        let three = fixture.names(&[11, 12, 13]);
+        let (found, ()) = tokio::join!(three, async {
+            // No room for another refresh. That must not be the end of it: see below.
+            peek(2);
+            fixture.server.set_open(true);
+        });
+        found
+    });
+    assert_eq!((blocked.map(|names| names.len()), found.map(|names| names.len())), (Ok(1), Ok(3)));
+    peek(2);
+    fixture.server.called(4).await;
+    assert_eq!(fixture.server.calls()[3].ids, [2]);
+}
+
+#[tokio::test]
+async fn a_refresh_that_failed_is_tried_again() {
+    let fixture = Fixture::new();
+    fixture.server.put([(1, "ann")]);
+    assert_eq!(fixture.name(1).await, called("ann"));
+    pass(61 * SECOND).await;
+    fixture.server.fail_next(1, Code::Internal);
+    let again = async {
+        while fixture.calls() < 3 {
+            assert!(fixture.directory.peek(UserId(1)).is_some());
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(20 * SECOND, again).await.expect("a second attempt");
+}
+
+#[tokio::test]
 async fn the_cache_is_bounded() {
     let fixture = Fixture::with(|config| config.cache.entries = 100);
     fixture.server.put((1..=1_000).map(|id| (id, "x")));
