@@ -15,6 +15,7 @@ CREATE TABLE conversations (
     last_message_seq bigint NOT NULL DEFAULT 0,
     last_entry_at timestamptz,
     last_message_at timestamptz,
+    -- The label of the latest entry.
     last_xid xid8,
     created_by bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -45,8 +46,9 @@ CREATE TABLE members (
     PRIMARY KEY (conversation_id, user_id)
 );
 
--- A user's conversations, without visiting the table.
-CREATE INDEX members_user ON members (user_id) INCLUDE (conversation_id, joined_seq, joined_at) WHERE left_seq IS NULL;
+-- A user's conversations, without visiting the table. Both columns are keys: where the planner takes this index to find
+-- one membership, it must not walk through all of the user's.
+CREATE INDEX members_user ON members (user_id, conversation_id) INCLUDE (joined_seq, joined_at) WHERE left_seq IS NULL;
 
 CREATE SEQUENCE entry_ids AS bigint CACHE 32;
 
@@ -65,6 +67,7 @@ CREATE TABLE entries (
     client_id uuid NOT NULL,
     target_seq bigint,
     body text NOT NULL,
+    -- Of the transaction, lifted to that of the entry before it: see `label`.
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at timestamptz NOT NULL,
     edited_at timestamptz,

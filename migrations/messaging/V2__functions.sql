@@ -2,6 +2,17 @@
 -- the server finishes the statement alone. Each takes the conversation's row lock first, so messages and membership
 -- have one order, and works on a snapshot taken after it.
 
+-- What a new entry bears as its transaction id: its own, or the label of the entry before it where that is greater (a
+-- transaction may get its id before it waits for the conversation's row). So labels never fall along a log, and the
+-- part of a log that a sweep has passed is a prefix of it. The sweep misses nothing by it: as long as the transaction
+-- runs, the horizon stays at or before its own id, hence before the label. A label from the future is one of a log that
+-- was restored into a younger server; it is not taken over.
+CREATE FUNCTION label(p_last xid8) RETURNS xid8
+LANGUAGE sql AS $$
+    SELECT CASE WHEN p_last < pg_snapshot_xmax(pg_current_snapshot()) THEN greatest(p_last, pg_current_xact_id())
+        ELSE pg_current_xact_id() END
+$$;
+
 -- Stores a batch of messages. One row of answer for one of input, in the same order. status: 0 stored, 1 seen before
 -- (the answer is the first one's), 2 the client id belongs to another message, 3 not a member, 4 no such conversation.
 --
@@ -18,53 +29,57 @@ BEGIN
     PERFORM 1 FROM conversations c WHERE c.id = ANY (p_conversation) ORDER BY c.id FOR NO KEY UPDATE;
     v_now := clock_timestamp();
     RETURN QUERY
-    WITH input AS (
-        SELECT u.n, u.c, u.s, u.r, u.m, u.k, u.b,
-            conv.last_seq,
-            x.seq AS old_seq, x.id AS old_id, x.created_at AS old_at, x.body AS old_body,
-            -- The first of several rows with the same client id is stored, the others are retries of it.
-            row_number() OVER same AS turn,
-            first_value(u.b) OVER same AS first_body,
+    WITH judged AS (
+        SELECT u.n, u.c, u.s, u.r, u.m, u.k, u.b, conv.last_seq, label(conv.last_xid) AS xid,
+            x.seq AS old_seq, x.id AS old_id, x.created_at AS old_at,
             CASE
                 WHEN conv.id IS NULL OR conv.deleted_at IS NOT NULL THEN 4
                 WHEN conv.kind = 0 AND (u.r IS NULL OR least(u.s, u.r) <> conv.low_user
                     OR greatest(u.s, u.r) <> conv.high_user) THEN 4
                 WHEN conv.kind = 1 AND u.r IS NOT NULL THEN 4
                 WHEN x.seq IS NOT NULL THEN CASE WHEN x.body = u.b THEN 1 ELSE 2 END
-                WHEN who.user_id IS NULL THEN 3
+                WHEN conv.kind = 1 AND who.user_id IS NULL THEN 3
                 ELSE 0
             END AS verdict
         FROM unnest(p_conversation, p_sender, p_recipient, p_client, p_uuid, p_body)
             WITH ORDINALITY AS u (c, s, r, m, k, b, n)
         LEFT JOIN conversations conv ON conv.id = u.c
         LEFT JOIN entries x ON x.conversation_id = u.c AND x.sender_id = u.s AND x.client_id = u.m
-        LEFT JOIN members who ON who.conversation_id = u.c AND who.user_id = u.s AND who.left_seq IS NULL
-        WINDOW same AS (PARTITION BY u.c, u.s, u.m ORDER BY u.n)
+        -- The two of a dialog are known from its row; a null key makes the look-up an empty one.
+        LEFT JOIN members who ON who.conversation_id = u.c AND who.user_id = CASE conv.kind WHEN 1 THEN u.s END
+            AND who.left_seq IS NULL
+    ), turned AS (
+        -- The first of several rows with the same client id is stored, the others are retries of it. Only those that
+        -- may be stored compare: a refused row is nobody's first.
+        SELECT j.*, row_number() OVER same AS turn, first_value(j.b) OVER same AS first_body
+        FROM judged j
+        WINDOW same AS (PARTITION BY j.c, j.s, j.m, j.verdict ORDER BY j.n)
     ), placed AS (
-        SELECT i.*,
-            i.last_seq + count(*) FILTER (WHERE i.verdict = 0 AND i.turn = 1)
-                OVER (PARTITION BY i.c ORDER BY i.n) AS new_seq,
-            CASE WHEN i.verdict = 0 AND i.turn = 1 THEN nextval('entry_ids') END AS new_id
-        FROM input i
+        SELECT t.*, t.verdict = 0 AND t.turn = 1 AS fresh,
+            t.last_seq + count(*) FILTER (WHERE t.verdict = 0 AND t.turn = 1)
+                OVER (PARTITION BY t.c ORDER BY t.n) AS new_seq,
+            CASE WHEN t.verdict = 0 AND t.turn = 1 THEN nextval('entry_ids') END AS new_id
+        FROM turned t
     ), answered AS MATERIALIZED (
-        SELECT p.n, p.c, p.s, p.r, p.m, p.k, p.b, p.verdict = 0 AND p.turn = 1 AS fresh,
+        SELECT p.n, p.c, p.s, p.r, p.m, p.k, p.b, p.xid, p.fresh,
             CASE
-                WHEN p.verdict = 0 AND p.turn > 1 THEN CASE WHEN p.b = p.first_body THEN 1 ELSE 2 END
+                WHEN p.verdict = 0 AND NOT p.fresh THEN CASE WHEN p.b = p.first_body THEN 1 ELSE 2 END
                 ELSE p.verdict
             END AS verdict,
             CASE p.verdict WHEN 0 THEN first_value(p.new_seq) OVER same WHEN 1 THEN p.old_seq END AS seq,
             CASE p.verdict WHEN 0 THEN first_value(p.new_id) OVER same WHEN 1 THEN p.old_id END AS id,
             CASE p.verdict WHEN 0 THEN v_now WHEN 1 THEN p.old_at END AS created_at
         FROM placed p
-        WINDOW same AS (PARTITION BY p.c, p.s, p.m ORDER BY p.n)
+        WINDOW same AS (PARTITION BY p.c, p.s, p.m, p.verdict ORDER BY p.n)
     ), stored AS (
-        INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, created_at)
-        SELECT a.c, a.seq, a.k, a.id, 0, a.s, a.r, a.m, a.b, a.created_at FROM answered a WHERE a.fresh
+        INSERT INTO entries
+            (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, xid, created_at)
+        SELECT a.c, a.seq, a.k, a.id, 0, a.s, a.r, a.m, a.b, a.xid, a.created_at FROM answered a WHERE a.fresh
     ), moved AS (
         UPDATE conversations c
         SET last_seq = f.top, last_message_seq = f.top, last_entry_at = v_now, last_message_at = v_now,
-            last_xid = pg_current_xact_id()
-        FROM (SELECT a.c, max(a.seq) AS top FROM answered a WHERE a.fresh GROUP BY a.c) f
+            last_xid = f.xid
+        FROM (SELECT a.c, a.xid, max(a.seq) AS top FROM answered a WHERE a.fresh GROUP BY a.c, a.xid) f
         WHERE c.id = f.c
     )
     SELECT a.verdict::smallint, a.seq, a.id, a.created_at FROM answered a ORDER BY a.n;
@@ -98,11 +113,16 @@ BEGIN
     RETURN QUERY SELECT 0::smallint, v_id;
 END $$;
 
+-- Whether the user is at the limit. From here to the commit the user's conversations grow one at a time. Whoever holds
+-- a conversation's row may wait here, never the other way round.
 CREATE FUNCTION has_too_many_conversations(p_user bigint, p_limit bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT count(*) >= p_limit
-    FROM (SELECT 1 FROM members WHERE user_id = p_user AND left_seq IS NULL LIMIT p_limit) his
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('conversations of a user'), hashint8(p_user));
+    RETURN (
+        SELECT count(*) >= p_limit
+        FROM (SELECT 1 FROM members m WHERE m.user_id = p_user AND m.left_seq IS NULL LIMIT p_limit) his);
+END $$;
 
 -- Appends an entry that is not a message. The caller holds the conversation's row lock.
 CREATE FUNCTION append_entry(p_group bigint, p_kind smallint, p_sender bigint, p_recipient bigint, p_body text)
@@ -110,16 +130,17 @@ RETURNS TABLE (seq bigint, id bigint, uuid uuid, client_id uuid, created_at time
 LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint;
+    v_xid xid8;
     v_now timestamptz := clock_timestamp();
 BEGIN
     UPDATE conversations c
-    SET last_seq = c.last_seq + 1, last_entry_at = v_now, last_xid = pg_current_xact_id()
-    WHERE c.id = p_group RETURNING c.last_seq INTO v_seq;
+    SET last_seq = c.last_seq + 1, last_entry_at = v_now, last_xid = label(c.last_xid)
+    WHERE c.id = p_group RETURNING c.last_seq, c.last_xid INTO v_seq, v_xid;
     RETURN QUERY
     INSERT INTO entries AS e
-        (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, created_at)
+        (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, xid, created_at)
     VALUES (p_group, v_seq, gen_random_uuid(), nextval('entry_ids'), p_kind, p_sender, p_recipient,
-        gen_random_uuid(), p_body, v_now)
+        gen_random_uuid(), p_body, v_xid, v_now)
     RETURNING e.seq, e.id, e.uuid, e.client_id, e.created_at;
 END $$;
 
@@ -211,36 +232,19 @@ BEGIN
     RETURN QUERY SELECT 0::smallint, v_entry.seq, v_entry.id, v_entry.uuid, v_entry.client_id, v_entry.created_at;
 END $$;
 
--- What every entry from the transaction p_cursor on has before it in a conversation: the position from which on to
--- deliver to somebody who has everything older. One statement, one snapshot. Transaction ids are not in the order of
--- the sequence (a batch may have got its id before it waited for the row), so the smallest sequence decides.
-CREATE FUNCTION position_before(p_conversation bigint, p_cursor bigint) RETURNS bigint
-LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
-AS $$
-BEGIN
-    RETURN (
-        WITH tail AS MATERIALIZED (
-            SELECT e.conversation_id, e.seq FROM entries e WHERE e.xid >= p_cursor::text::xid8
-        )
-        SELECT coalesce(
-            (SELECT min(t.seq) - 1 FROM tail t WHERE t.conversation_id = p_conversation),
-            (SELECT c.last_seq FROM conversations c WHERE c.id = p_conversation),
-            0));
-END $$;
-
--- The heads of all conversations that got entries from the transaction p_cursor on, up to the oldest one still running:
--- that is the next cursor. Never by id or by time: commits become visible out of their order. With a null cursor only
--- the next cursor.
-CREATE FUNCTION sweep(p_cursor bigint)
+-- The heads of all conversations that got entries from the transaction p_cursor on, up to the oldest one still running
+-- or p_transactions further, whichever is nearer: that is the next cursor. Never by id or by time: commits become
+-- visible out of their order. With a null cursor only the next cursor, which is the oldest one still running.
+CREATE FUNCTION sweep(p_cursor bigint, p_transactions bigint)
 RETURNS TABLE (cursor bigint, conversation_id bigint, seq bigint, sender_id bigint, recipient_id bigint)
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 BEGIN
     RETURN QUERY
-    WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS x),
-    heads AS (
+    WITH horizon AS MATERIALIZED (
+        SELECT least(pg_snapshot_xmin(pg_current_snapshot()), (p_cursor + p_transactions)::text::xid8) AS x
+    ), heads AS (
         SELECT e.conversation_id AS c, max(e.seq) AS top,
             CASE WHEN e.recipient_id IS NOT NULL THEN e.sender_id END AS s, e.recipient_id AS r
         FROM entries e

@@ -20,8 +20,19 @@ impl Lease {
     }
 }
 
+impl Deref for Lease {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        match &self.0 {
+            Some(connection) => connection,
+            None => unreachable!("giving back takes the lease itself"),
+        }
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.take().map(Object::take).map(drop);
+        drop(self.0.take().map(Object::take));
     }
 }

@@ -1,3 +1,5 @@
+use futures_util::future::join_all;
+
 use super::*;
 use crate::domain::entry::EntryKind;
 use crate::domain::error::GatewayError;
@@ -32,6 +34,60 @@ async fn a_user_may_be_in_so_many_conversations() {
     assert!(store.open_dialog(UserId(1), UserId(2), 2).await.unwrap().is_ok(), "an old one stays open");
     store.leave_group(first, UserId(1)).await.unwrap().unwrap();
     assert!(store.open_dialog(UserId(1), UserId(3), 2).await.unwrap().is_ok(), "room again");
+}
+
+/// However many ways at once: dialogs opened, groups created, being added.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_of_conversations_holds_against_a_rush() {
+    const LIMIT: i64 = 5;
+    let fixture = fixture().await;
+    let others = [fixture.group(&[50]).await, fixture.group(&[51]).await, fixture.group(&[52]).await];
+    let (store, name, user) = (&fixture.store, GroupName::parse("g").unwrap(), UserId(1));
+    let opened = join_all((2..6).map(|peer| store.open_dialog(user, UserId(peer), LIMIT)));
+    let created = join_all((0..4).map(|_| store.create_group(user, &name, LIMIT)));
+    let added = join_all(
+        (50..).zip(others).map(|(owner, group)| store.add_member(group, UserId(owner), user, MANY, LIMIT)),
+    );
+    let (opened, created, added) = tokio::join!(opened, created, added);
+    let won = opened.into_iter().filter(|result| matches!(result, Ok(Ok(_)))).count()
+        + created.into_iter().chain(added).filter(|result| matches!(result, Ok(Ok(_)))).count();
+    assert_eq!(won, 5);
+}
+
+/// Who was in the group at a message's place in the log wrote it, and nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn membership_and_messages_have_one_order() {
+    let fixture = fixture().await;
+    let group = fixture.group(&[1]).await;
+    let come_and_go = async {
+        for _ in 0..30 {
+            fixture.store.add_member(group, UserId(1), UserId(2), MANY, MANY).await.unwrap().unwrap();
+            fixture.store.leave_group(group, UserId(2)).await.unwrap().unwrap();
+        }
+    };
+    let write = async || {
+        let mut refused = 0;
+        for _ in 0..60 {
+            match fixture.send(&[message(group, 2, None, "x")]).await[0] {
+                Outcome::Stored { .. } => {}
+                Outcome::NotMember => refused += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        refused
+    };
+    let ((), first, second, third) = tokio::join!(come_and_go, write(), write(), write());
+    let rows = fixture.store.entries_between(group, Seq(0), Seq(i64::MAX), i64::MAX).await.unwrap();
+    let mut member = false;
+    for entry in rows.iter().filter_map(|row| row.entry.as_ref()) {
+        match entry.kind {
+            EntryKind::MemberAdded => member = true,
+            EntryKind::MemberLeft => member = false,
+            EntryKind::Message => assert!(member, "a message at {} by nobody's member", entry.seq),
+            EntryKind::GroupCreated => {}
+        }
+    }
+    assert_eq!(rows.len() + first + second + third, 1 + 60 + 180);
 }
 
 #[tokio::test]
@@ -103,6 +159,26 @@ async fn the_last_owner_hands_over_to_the_oldest_member() {
         fixture.store.leave_group(group, UserId(user)).await.unwrap().unwrap();
     }
     assert_eq!(fixture.seqs(group).await, [1, 2, 3, 4, 5, 6], "an empty group stays readable as a log");
+}
+
+/// Chats of the same instant keep one order over the pages.
+#[tokio::test]
+async fn chats_of_one_instant_are_paged_without_loss() {
+    let fixture = fixture().await;
+    let mut drafts = Vec::new();
+    for peer in 2..=21 {
+        drafts.push(message(fixture.dialog(1, peer).await, 1, Some(peer), "Hi"));
+    }
+    fixture.send(&drafts).await; // one batch, one time
+    let mut seen = Vec::new();
+    for number in 1..=7 {
+        let chats = fixture.store.chats(UserId(1), page(3, number)).await.unwrap();
+        seen.extend(chats.iter().map(|chat| chat.entry.conversation));
+    }
+    let mut sent: Vec<_> = drafts.iter().map(|draft| draft.conversation).collect();
+    seen.sort_unstable();
+    sent.sort_unstable();
+    assert_eq!(seen, sent);
 }
 
 #[tokio::test]

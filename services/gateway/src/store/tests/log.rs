@@ -42,8 +42,7 @@ async fn a_sweep_names_the_heads_and_whom_they_concern() {
     fixture
         .send(&[message(dialog, 2, Some(1), "a"), message(group, 3, None, "b"), message(group, 1, None, "c")])
         .await;
-    fixture.horizon().await;
-    let swept = fixture.store.sweep(Some(start)).await.unwrap();
+    let swept = fixture.sweep_to_the_horizon(start).await;
     assert!(swept.cursor > start);
     let head = |conversation, seq, users: Option<(i64, i64)>| Head {
         conversation,
@@ -58,7 +57,7 @@ async fn a_sweep_names_the_heads_and_whom_they_concern() {
     ] {
         assert!(swept.heads.contains(&expected), "{expected:?} in {:?}", swept.heads);
     }
-    assert!(fixture.store.sweep(Some(swept.cursor)).await.unwrap().heads.is_empty());
+    assert!(fixture.sweep_to_the_horizon(swept.cursor).await.heads.is_empty());
 }
 
 #[tokio::test]
@@ -75,39 +74,94 @@ async fn an_open_transaction_holds_the_sweep_back_and_is_not_missed() {
     let held = fixture.store.sweep(Some(cursor)).await.unwrap();
     assert!(held.heads.is_empty(), "the quick one is later than the slow one, which is not over");
     open.commit().await.unwrap();
-    fixture.horizon().await;
-    let swept = fixture.store.sweep(Some(held.cursor)).await.unwrap();
+    let swept = fixture.sweep_to_the_horizon(held.cursor).await;
     let conversations: Vec<_> = swept.heads.iter().map(|head| head.conversation).collect();
     assert!(conversations.contains(&first) && conversations.contains(&second));
 }
 
-/// The position for a new listener lies before everything that the sweep has not handed over, even where transaction
-/// ids run against the sequence.
+/// A cursor that is far behind, as after an outage, catches up in steps that fit into a statement's time.
+#[tokio::test]
+async fn a_sweep_goes_so_far_and_no_further() {
+    let fixture = fixture().await;
+    let start = fixture.horizon().await;
+    let dialog = fixture.dialog(1, 2).await;
+    fixture.send(&[message(dialog, 1, Some(2), "a")]).await;
+    fixture.horizon().await;
+    let client = fixture.database.connect("messaging").await;
+    let sweep = async |cursor: Xid, transactions: i64| -> (Xid, bool) {
+        let rows = client.query(SWEEP, &[&cursor.0, &transactions]).await.unwrap();
+        (Xid(rows[0].get(0)), rows[0].get::<_, Option<i64>>(1) == Some(dialog.0))
+    };
+    let (mut cursor, mut found) = (start, 0);
+    while found == 0 {
+        let (next, swept) = sweep(cursor, 1).await;
+        assert_eq!(next, Xid(cursor.0 + 1));
+        (cursor, found) = (next, found + i32::from(swept));
+    }
+    let (end, swept) = sweep(cursor, i64::from(i32::MAX)).await;
+    assert!(!swept && end >= cursor, "it was in one step only");
+    assert!(
+        sweep(Xid(end.0 + 1_000_000), 1).await.0 < Xid(end.0 + 1_000_000),
+        "back from a future that never was"
+    );
+}
+
 #[tokio::test]
 async fn a_position_lies_before_all_that_is_not_swept() {
     let fixture = fixture().await;
     let dialog = fixture.dialog(1, 2).await;
-    let cursor = async || fixture.horizon().await;
-    let before = cursor().await;
-    assert_eq!(fixture.store.position_before(dialog, before).await, Ok(Seq(0)));
+    let position = async |cursor| fixture.store.position_before(dialog, cursor).await.unwrap().0;
+    let before = fixture.horizon().await;
+    assert_eq!(position(before).await, 0);
     fixture.send(&[message(dialog, 1, Some(2), "1"), message(dialog, 1, Some(2), "2")]).await;
-    let between = cursor().await;
+    let between = fixture.horizon().await;
     fixture.send(&[message(dialog, 1, Some(2), "3")]).await;
-    assert_eq!(fixture.store.position_before(dialog, before).await, Ok(Seq(0)));
-    assert_eq!(fixture.store.position_before(dialog, between).await, Ok(Seq(2)));
-    assert_eq!(fixture.store.position_before(dialog, cursor().await).await, Ok(Seq(3)));
+    assert_eq!(position(before).await, 0);
+    assert_eq!(position(between).await, 2);
+    assert_eq!(position(fixture.horizon().await).await, 3);
     assert_eq!(fixture.store.position_before(ConversationId(999), before).await, Ok(Seq(0)));
+}
+
+/// A transaction that got its id early and its place late: its entry is labelled as the one before it, so what a sweep
+/// has passed stays a prefix of the log.
+#[tokio::test]
+async fn labels_never_fall_along_a_log() {
+    let fixture = fixture().await;
+    let (dialog, group) = (fixture.dialog(1, 2).await, fixture.group(&[1, 2]).await);
+    let start = fixture.horizon().await;
+    let mut early = fixture.database.connect("messaging").await;
+    let early = early.transaction().await.unwrap();
+    let id: i64 = early.query_one("SELECT pg_current_xact_id()::text::bigint", &[]).await.unwrap().get(0);
+    fixture.send(&[message(dialog, 1, Some(2), "1"), message(group, 1, None, "2")]).await;
+    let send = "SELECT * FROM send_batch(ARRAY[$1::bigint], ARRAY[2::bigint], ARRAY[1::bigint], \
+         ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY['early id'])";
+    early.query(send, &[&dialog.0]).await.unwrap();
+    early.query(groups::LEAVE_GROUP, &[&group.0, &2_i64]).await.unwrap();
+    let blind = fixture.store.sweep(Some(start)).await.unwrap();
+    assert!(blind.cursor <= Xid(id) && blind.heads.is_empty(), "the early one is not over");
+    early.commit().await.unwrap();
 
     let client = fixture.database.connect("messaging").await;
-    let late = "UPDATE entries SET xid = $1::bigint::text::xid8 WHERE seq = 3";
-    client.execute(late, &[&(before.0 - 1)]).await.unwrap();
-    let Xid(mark) = between;
-    client.execute("UPDATE entries SET xid = $1::bigint::text::xid8 WHERE seq = 2", &[&mark]).await.unwrap();
-    assert_eq!(
-        fixture.store.position_before(dialog, between).await,
-        Ok(Seq(1)),
-        "3 is older by id, 2 is not swept"
-    );
+    let falls = "SELECT count(*) FROM entries a JOIN entries b ON b.conversation_id = a.conversation_id \
+         AND b.seq = a.seq + 1 WHERE b.xid < a.xid";
+    assert_eq!(client.query_one(falls, &[]).await.unwrap().get::<_, i64>(0), 0);
+    assert_eq!(fixture.store.position_before(dialog, Xid(id + 1)).await, Ok(Seq(0)));
+    let swept = fixture.sweep_to_the_horizon(blind.cursor).await;
+    let top =
+        |conversation| swept.heads.iter().filter(|h| h.conversation == conversation).map(|h| h.seq.0).max();
+    assert_eq!((top(dialog), top(group)), (Some(2), Some(4)));
+}
+
+/// A log that was restored into a younger server has labels that its transactions will not reach for long.
+#[tokio::test]
+async fn labels_of_another_server_are_not_taken_over() {
+    let fixture = fixture().await;
+    let dialog = fixture.dialog(1, 2).await;
+    let client = fixture.database.connect("messaging").await;
+    client.batch_execute("UPDATE conversations SET last_xid = '1000000000000'").await.unwrap();
+    let start = fixture.horizon().await;
+    fixture.send(&[message(dialog, 1, Some(2), "a")]).await;
+    assert_eq!(fixture.sweep_to_the_horizon(start).await.heads.len(), 1);
 }
 
 /// A tail that follows transaction ids sees every entry, whatever order the commits become visible in.

@@ -75,6 +75,18 @@ impl Fixture {
         timeout(Duration::from_secs(120), passed).await.expect("the horizon moves on")
     }
 
+    /// What was committed since `start`, in as many sweeps as it takes.
+    async fn sweep_to_the_horizon(&self, start: Xid) -> Sweep {
+        let horizon = self.horizon().await;
+        let mut all = Sweep { cursor: start, heads: Vec::new() };
+        while all.cursor < horizon {
+            let swept = self.store.sweep(Some(all.cursor)).await.unwrap();
+            all.cursor = swept.cursor;
+            all.heads.extend(swept.heads);
+        }
+        all
+    }
+
     /// All sequences of a conversation, in order.
     async fn seqs(&self, conversation: ConversationId) -> Vec<i64> {
         let rows =
@@ -160,6 +172,37 @@ async fn an_unreachable_database_is_temporary() {
     };
     let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(1) });
     assert_eq!(store.check().await, Err(StoreError::Unavailable));
+}
+
+/// Its client went away: what is still running must not be met by the next caller.
+#[tokio::test]
+async fn an_abandoned_call_takes_its_connection_along() {
+    let fixture = fixture().await;
+    let config = PostgresConfig {
+        url: fixture.database.url_for("messaging").into(),
+        connections: 1,
+        wait: Duration::from_secs(20),
+        statement: Duration::from_secs(60),
+    };
+    let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(20) });
+    let abandoned = timeout(Duration::from_millis(300), store.rows("SELECT pg_sleep(60)::text", &[])).await;
+    assert!(abandoned.is_err());
+    assert_eq!(store.check().await, Ok(()), "on a new connection, not behind the sleeper");
+
+    let backend = async || -> i32 { store.row("SELECT pg_backend_pid()", &[]).await.unwrap().get(0) };
+    let first = backend().await;
+    assert!(matches!(store.rows("SELECT 'x'::int", &[]).await, Err(StoreError::Data(_))));
+    assert_eq!(backend().await, first, "bad data is not the connection's fault");
+    assert_eq!(store.rows("SELECT nothing", &[]).await.map(drop), Err(StoreError::Internal));
+    assert_ne!(backend().await, first);
+}
+
+#[tokio::test]
+async fn a_row_of_another_shape_is_our_fault_and_not_tried_again() {
+    let fixture = fixture().await;
+    let row = fixture.store.row("SELECT 'text', NULL::bigint", &[]).await.unwrap();
+    assert_eq!(row.try_get::<_, i64>(0).map_err(StoreError::from), Err(StoreError::Internal));
+    assert_eq!(row.try_get::<_, i64>(1).map_err(StoreError::from), Err(StoreError::Internal));
 }
 
 #[tokio::test]

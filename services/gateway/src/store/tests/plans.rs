@@ -36,6 +36,7 @@ async fn nothing_hot_scans_a_table() {
         ("groups_of", groups::GROUPS_OF, "(1)"),
         ("find_dialog", groups::FIND_DIALOG, "(1, 110)"),
         ("entries_between", log::ENTRIES_BETWEEN, "(77, 10, 20, 500)"),
+        ("position_before", log::POSITION_BEFORE, "(77, 1000)"),
     ] {
         client.batch_execute(&format!("PREPARE {name} AS {sql}")).await.unwrap();
         let plan = plan(&client, &format!("EXECUTE {name}{arguments}")).await;
@@ -60,14 +61,12 @@ async fn the_functions_touch_what_they_need() {
         "SELECT * FROM send_batch(ARRAY[77], ARRAY[(SELECT low_user FROM conversations WHERE id = 77)], \
          ARRAY[(SELECT high_user FROM conversations WHERE id = 77)], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY['x'])"
             .to_owned(),
-        format!("SELECT position_before(77, {cursor})"),
-        format!("SELECT * FROM sweep({cursor})"),
+        format!("SELECT * FROM sweep({cursor}, 1000)"),
         "SELECT * FROM open_dialog(1, 999999, 100000)".to_owned(),
         "SELECT * FROM create_group(1, 'g', 100000)".to_owned(),
     ] {
         client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
     assert_eq!(scanned().await, before, "rows read by sequential scans");
-    let answered = client.query_one(&format!("SELECT position_before(77, {cursor})"), &[]).await.unwrap();
-    assert_eq!(answered.get::<_, i64>(0), 50);
+    assert_eq!(fixture.store.position_before(ConversationId(77), cursor).await, Ok(Seq(50)));
 }

@@ -88,6 +88,21 @@ async fn only_members_write_and_only_where_it_exists() {
     assert_eq!(stored_seq(&outcomes[6]), 4);
 }
 
+/// A request to a "group" that is the sender's own dialog, with the idempotency key of a good one, is refused alone.
+#[tokio::test]
+async fn a_refused_row_is_nobodys_first() {
+    let fixture = fixture().await;
+    let dialog = fixture.dialog(1, 2).await;
+    let good = message(dialog, 1, Some(2), "good");
+    let astray = Draft { recipient: None, ..good.clone() };
+    let drafts = [astray.clone(), good.clone(), astray, good, message(dialog, 2, Some(1), "other")];
+    let outcomes = fixture.send(&drafts).await;
+    assert_eq!([outcomes[0], outcomes[2]], [Outcome::UnknownConversation; 2]);
+    let Outcome::Stored { seq, id, created_at } = outcomes[1] else { panic!("{:?}", outcomes[1]) };
+    assert_eq!(outcomes[3], Outcome::Seen { seq, id, created_at });
+    assert_eq!((seq.0, stored_seq(&outcomes[4])), (1, 2));
+}
+
 #[tokio::test]
 async fn a_row_that_cannot_be_stored_fails_the_batch_as_data() {
     let fixture = fixture().await;
