@@ -12,6 +12,8 @@ mod haproxy;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod programs;
 #[cfg(test)]
 mod system;
