@@ -43,8 +43,7 @@ impl TestDatabase {
     /// migrations create the schema.
     #[must_use]
     pub fn url_for(&self, schema: &str) -> String {
-        let separator = if self.url.contains('?') { '&' } else { '?' };
-        format!("{}{separator}options=-csearch_path%3D{schema}", self.url)
+        with_schema(&self.url, schema)
     }
 
     /// A connection that sees `schema` alone.
@@ -77,6 +76,11 @@ impl Drop for TestDatabase {
     }
 }
 
+pub(crate) fn with_schema(url: &str, schema: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}options=-csearch_path%3D{schema}")
+}
+
 async fn create(servers: &Servers) -> Result<TestDatabase> {
     static SWEPT: OnceCell<()> = OnceCell::const_new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -97,7 +101,7 @@ async fn sweep(admin: &Client) -> Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the connection's driver ends with the client that owns it")]
-async fn connect(url: &str) -> Result<Client> {
+pub(crate) async fn connect(url: &str) -> Result<Client> {
     let mut config: Config = url.parse().context("read the database URL")?;
     config.connect_timeout(PATIENCE);
     let (client, connection) = config.connect(NoTls).await.context("connect to PostgreSQL")?;

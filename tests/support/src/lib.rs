@@ -1,9 +1,22 @@
-//! What tests of several packages need: PostgreSQL and Redis, a fresh database for each test.
+//! What tests of several packages need: PostgreSQL and Redis, a fresh database for each test, the whole system as
+//! real processes, a collector of traces.
 //!
-//! It knows nothing of the services' insides and imports none of them.
+//! It knows nothing of the services' insides and imports none of them: only their programs' names and the keys of
+//! their environment.
 
+mod cluster;
+mod collector;
 mod database;
+mod http;
+mod log;
+mod program;
 mod servers;
+mod service;
 
+pub use cluster::{Cluster, ClusterOptions};
+pub use collector::{Collector, Span};
 pub use database::{TestDatabase, database};
+pub use http::get;
+pub use log::Log;
 pub use servers::{Servers, private_postgres, private_redis, servers};
+pub use service::{PATIENCE, Service};

@@ -1,0 +1,274 @@
+//! The whole system as a client meets it: one accounts service and several gateways, as real processes on a database
+//! and channels of their own.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use messenger_backing::{Postgres, PostgresServer, Redis, RedisServer};
+use nix::sys::signal::Signal;
+use tokio_postgres::Client;
+
+use crate::database::{TestDatabase, connect, database, with_schema};
+use crate::servers::servers;
+use crate::service::{Launch, PATIENCE, Service};
+
+/// Log lines of each process that a failed test shows.
+const SHOWN_LINES: usize = 40;
+
+/// What every process gets unless the options say otherwise: free ports, cheap hashes, short passwords, few
+/// connections, logs that a program can read, and time enough for a machine that is busy with other tests.
+const SETTINGS: &[(&str, &str)] = &[
+    ("ACCOUNTS_HTTP_ADDR", "127.0.0.1:0"),
+    ("ACCOUNTS_GRPC_ADDR", "127.0.0.1:0"),
+    ("ACCOUNTS_ADMIN_ADDR", "127.0.0.1:0"),
+    ("ACCOUNTS_ARGON2_MEMORY_KIB", "64"),
+    ("ACCOUNTS_ARGON2_ITERATIONS", "1"),
+    ("ACCOUNTS_ARGON2_WAIT_MS", "20000"),
+    ("ACCOUNTS_PASSWORD_MIN_CHARS", "4"),
+    ("ACCOUNTS_DATABASE_CONNECTIONS", "4"),
+    ("ACCOUNTS_DATABASE_STATEMENT_MS", "20000"),
+    ("GATEWAY_HTTP_ADDR", "127.0.0.1:0"),
+    ("GATEWAY_ADMIN_ADDR", "127.0.0.1:0"),
+    ("GATEWAY_DATABASE_CONNECTIONS", "6"),
+    ("GATEWAY_DATABASE_STATEMENT_MS", "20000"),
+    ("GATEWAY_DATABASE_CALL_MS", "21000"),
+    ("GATEWAY_SEND_PATIENCE_MS", "20000"),
+    ("GATEWAY_ACCOUNTS_DEADLINE_MS", "10000"),
+    ("LOG_FORMAT", "json"),
+    ("RUST_LOG", "info"),
+];
+
+/// What a cluster is made of.
+#[derive(Debug, Default)]
+pub struct ClusterOptions<'a> {
+    /// Number of gateways.
+    pub gateways: usize,
+    /// Environment of all processes, over the cluster's own.
+    pub settings: &'a [(&'a str, &'a str)],
+    /// A PostgreSQL of the cluster's own; without it, a fresh database on the shared one.
+    pub postgres: Option<Postgres>,
+    /// A Redis of the cluster's own; without it, channels of its own on the shared one.
+    pub redis: Option<Redis>,
+}
+
+/// A running system. Dropping it kills it, and shows the processes' logs when the test has failed.
+#[derive(Debug)]
+pub struct Cluster {
+    gateways: Vec<Service>,
+    accounts: Service,
+    _keys: KeyFolder,
+    database: Database,
+    redis: Option<Redis>,
+}
+
+#[derive(Debug)]
+enum Database {
+    Shared(TestDatabase),
+    Own(Box<Postgres>),
+}
+
+impl Cluster {
+    /// Migrates, starts everything and waits until all are ready.
+    ///
+    /// # Panics
+    /// When something does not start; the message has its log.
+    pub async fn start(options: ClusterOptions<'_>) -> Self {
+        start(options).await.unwrap_or_else(|error| panic!("start the system: {error:#}"))
+    }
+
+    /// Base address of REST.
+    #[must_use]
+    pub fn rest(&self) -> String {
+        format!("http://{}", self.accounts.http())
+    }
+
+    /// WebSocket address of gateway `index`; it stays the same when the gateway is restarted.
+    #[must_use]
+    pub fn url(&self, index: usize) -> String {
+        format!("ws://{}/", self.gateways[index].http())
+    }
+
+    /// The accounts service.
+    #[must_use]
+    pub fn accounts(&self) -> &Service {
+        &self.accounts
+    }
+
+    /// A gateway.
+    #[must_use]
+    pub fn gateway(&self, index: usize) -> &Service {
+        &self.gateways[index]
+    }
+
+    /// A connection to the log's tables.
+    pub async fn messages(&self) -> Client {
+        let url = self.database.url_for("messaging");
+        connect(&url).await.unwrap_or_else(|error| panic!("connect to the log: {error:#}"))
+    }
+
+    /// The cluster's own PostgreSQL.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn postgres(&mut self) -> &mut PostgresServer {
+        let Database::Own(postgres) = &mut self.database else { panic!("the cluster shares PostgreSQL") };
+        postgres.server().unwrap_or_else(|| panic!("PostgreSQL was given by URL"))
+    }
+
+    /// The cluster's own Redis.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn redis(&mut self) -> &mut RedisServer {
+        let server = self.redis.as_mut().and_then(Redis::server);
+        server.unwrap_or_else(|| panic!("the cluster shares Redis"))
+    }
+
+    /// Kills gateway `index` where it stands.
+    pub async fn kill(&mut self, index: usize) {
+        self.gateways[index].signal(Signal::SIGKILL);
+        self.gateways[index].exit(PATIENCE).await;
+    }
+
+    /// Asks gateway `index` to stop and waits until it has; meanwhile other tasks of the test go on.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    pub async fn terminate(&mut self, index: usize, limit: Duration) -> ExitStatus {
+        self.gateways[index].signal(Signal::SIGTERM);
+        self.gateways[index].exit(limit).await
+    }
+
+    /// Starts gateway `index` again after its end, on the same address, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self, index: usize) {
+        let gateway = &mut self.gateways[index];
+        let started = async {
+            gateway.start_again("GATEWAY_HTTP_ADDR").await?;
+            gateway.ready().await
+        };
+        started.await.unwrap_or_else(|error| panic!("restart gateway {index}: {error:#}"));
+    }
+
+    /// Stops gateway `index` where it is, connections open: a machine that hangs.
+    pub fn freeze(&mut self, index: usize) {
+        self.gateways[index].signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&mut self, index: usize) {
+        self.gateways[index].signal(Signal::SIGCONT);
+    }
+
+    /// What all processes have logged so far.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        self.services().map(Service::all_logs).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Writes the ends of the logs to standard error, for a person who looks at a failed test.
+    pub fn show_logs(&self) {
+        let mut out = std::io::stderr().lock();
+        for (number, service) in self.services().enumerate() {
+            let name = if number == 0 { "accounts".to_owned() } else { format!("gateway {}", number - 1) };
+            // Nothing is left to do when standard error is closed.
+            let _ = writeln!(out, "--- {name}\n{}", service.log().tail(SHOWN_LINES));
+        }
+    }
+
+    fn services(&self) -> impl Iterator<Item = &Service> {
+        std::iter::once(&self.accounts).chain(&self.gateways)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show_logs();
+        }
+    }
+}
+
+impl Database {
+    fn url_for(&self, schema: &str) -> String {
+        match self {
+            Self::Shared(database) => database.url_for(schema),
+            Self::Own(postgres) => with_schema(&postgres.url("postgres"), schema),
+        }
+    }
+}
+
+async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
+    let database = match options.postgres {
+        Some(postgres) => Database::Own(Box::new(postgres)),
+        None => Database::Shared(database().await),
+    };
+    let keys = KeyFolder::new()?;
+    let redis_url = options.redis.as_ref().map_or_else(|| servers().redis_url(), Redis::url);
+    let mut environment = Launch { program: "accounts", environment: Vec::new() };
+    for (key, value) in own_settings(&keys, &redis_url) {
+        environment.set(key, value);
+    }
+    for (key, value) in SETTINGS.iter().chain(options.settings) {
+        environment.set(key, *value);
+    }
+    let mut accounts = environment.clone();
+    accounts.set("ACCOUNTS_DATABASE_URL", database.url_for("accounts"));
+    let mut gateway = Launch { program: "gateway", ..environment };
+    gateway.set("GATEWAY_DATABASE_URL", database.url_for("messaging"));
+
+    tokio::try_join!(accounts.finish("migrate"), gateway.finish("migrate"))?;
+    let accounts = Service::start(accounts).await?;
+    gateway.set("GATEWAY_ACCOUNTS_URL", format!("http://{}", accounts.listener("grpc").await?));
+    let mut gateways = Vec::new();
+    for index in 0..options.gateways {
+        gateway.set("GATEWAY_NODE", format!("gateway-{index}"));
+        gateways.push(Service::start(gateway.clone()).await?);
+    }
+    let cluster = Cluster { gateways, accounts, _keys: keys, database, redis: options.redis };
+    for service in cluster.services() {
+        service.ready().await?;
+    }
+    Ok(cluster)
+}
+
+fn own_settings(keys: &KeyFolder, redis_url: &str) -> [(&'static str, String); 5] {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    // Channels of no other test, in this process or another one.
+    let prefix = format!("t-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    [
+        ("ACCOUNTS_SIGNING_KEY_FILE", keys.0.join("signing.pem").display().to_string()),
+        ("ACCOUNTS_REDIS_URL", redis_url.to_owned()),
+        ("ACCOUNTS_REDIS_PREFIX", prefix.clone()),
+        ("GATEWAY_REDIS_URL", redis_url.to_owned()),
+        ("GATEWAY_REDIS_PREFIX", prefix),
+    ]
+}
+
+/// A folder for the signing key, removed when dropped.
+#[derive(Debug)]
+struct KeyFolder(PathBuf);
+
+impl KeyFolder {
+    fn new() -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("messenger-keys-{}-{number}", std::process::id()));
+        // What a killed run of the same number left behind.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).with_context(|| format!("create {}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for KeyFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,59 @@
+//! The services' programs, which cargo puts beside the tests and does not build for them.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result, bail};
+
+/// What to do about a program that is missing or old; `cargo xtask test` does it by itself.
+const BUILD: &str = "build it with `cargo build -p messenger-accounts -p messenger-gateway`";
+
+/// The program `name` of the profile that the running test was built with.
+///
+/// # Errors
+/// When it was not built, or one of the sources that it was built from has changed since.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe().context("find the running test")?;
+    let folder = test.ancestors().nth(2).context("find the folder of the programs")?;
+    let program = folder.join(name);
+    let Ok(built) = modified(&program) else {
+        bail!("there is no {}: {BUILD}", program.display());
+    };
+    // Cargo's own list: sources of the program and of every package of this workspace in it, and nothing else.
+    let list = program.with_extension("d");
+    let list = std::fs::read_to_string(&list).with_context(|| format!("read {}: {BUILD}", list.display()))?;
+    for source in sources(&list) {
+        if modified(&source).map_or(true, |changed| changed > built) {
+            bail!("{} is older than {}: {BUILD}", program.display(), source.display());
+        }
+    }
+    Ok(program)
+}
+
+fn modified(path: &Path) -> std::io::Result<SystemTime> {
+    std::fs::metadata(path)?.modified()
+}
+
+/// The prerequisites of a makefile's only rule; a space in a name is written with a backslash.
+fn sources(list: &str) -> Vec<PathBuf> {
+    let (_, list) = list.split_once(": ").unwrap_or(("", list));
+    let list = list.replace("\\ ", "\0");
+    list.split_whitespace().map(|source| PathBuf::from(source.replace('\0', " "))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_with_spaces_stay_whole() {
+        let found = sources("/t/debug/accounts: /a/b.rs /with\\ space/c.rs\n");
+        assert_eq!(found, [PathBuf::from("/a/b.rs"), PathBuf::from("/with space/c.rs")]);
+    }
+
+    #[test]
+    fn a_missing_program_says_how_to_build_it() {
+        let problem = program("no-such-service").expect_err("there is none").to_string();
+        assert!(problem.contains("cargo build -p messenger-accounts -p messenger-gateway"), "{problem}");
+    }
+}

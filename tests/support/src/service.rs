@@ -1,0 +1,182 @@
+//! One running process of a service.
+
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use messenger_backing::Process;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::http;
+use crate::log::Log;
+use crate::program::program;
+
+/// How long a start, a stop or a log line may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a state is looked at that nobody tells of.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How a process is started, the first time and again.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    /// Name of the program.
+    pub(crate) program: &'static str,
+    /// Its whole environment.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+impl Launch {
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.environment.retain(|(known, _)| known != key);
+        self.environment.push((key.to_owned(), value.into()));
+    }
+
+    /// Runs a subcommand to its end.
+    pub(crate) async fn finish(&self, subcommand: &str) -> Result<()> {
+        let (mut process, log) = self.spawn(subcommand)?;
+        let status = ended(&mut process, PATIENCE).await?;
+        if !status.success() {
+            bail!("{} {subcommand}: {status}\n{}", self.program, log.finished(PATIENCE).await?);
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, subcommand: &str) -> Result<(Process, Arc<Log>)> {
+        let mut command = Command::new(program(self.program)?);
+        command.arg(subcommand).env_clear().envs(self.environment.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process::spawn(self.program, &mut command, Signal::SIGKILL)?;
+        let log = Log::read(process.take_stderr().context("standard error is no pipe")?);
+        Ok((process, log))
+    }
+}
+
+/// A service that serves, or did. Dropping it kills it.
+#[derive(Debug)]
+pub struct Service {
+    launch: Launch,
+    process: Process,
+    log: Arc<Log>,
+    /// What earlier processes of this service had to say.
+    earlier: Vec<Arc<Log>>,
+    http: String,
+    admin: String,
+}
+
+impl Service {
+    /// Starts it and waits until it listens.
+    pub(crate) async fn start(launch: Launch) -> Result<Self> {
+        let (process, log) = launch.spawn("serve")?;
+        let (http, admin) = (listener(&log, "http").await?, listener(&log, "admin").await?);
+        Ok(Self { launch, process, log, earlier: Vec::new(), http, admin })
+    }
+
+    /// Where another listener than the public one and the admin's listens.
+    pub(crate) async fn listener(&self, name: &str) -> Result<String> {
+        listener(&self.log, name).await
+    }
+
+    /// Starts it again after its end; `address` is the environment's key of its public address, which stays.
+    pub(crate) async fn start_again(&mut self, address: &str) -> Result<()> {
+        if self.process.exited()?.is_none() {
+            bail!("{} is still running", self.launch.program);
+        }
+        let mut launch = self.launch.clone();
+        launch.set(address, &self.http);
+        let started = Self::start(launch).await?;
+        self.earlier.push(Arc::clone(&self.log));
+        (self.process, self.log, self.admin) = (started.process, started.log, started.admin);
+        Ok(())
+    }
+
+    /// Waits until it is ready to serve.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let told = match http::get(&self.admin, "/readyz").await {
+                Ok((200, _)) => return Ok(()),
+                Ok((status, body)) => format!("{status} {body}"),
+                Err(error) => format!("{error:#}"),
+            };
+            if Instant::now() >= deadline {
+                bail!("{} is not ready: {told}", self.launch.program);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// `host:port` of the public listener.
+    #[must_use]
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
+    /// `host:port` of the admin listener.
+    #[must_use]
+    pub fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// Process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Log of the latest process.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Logs of all its processes, the oldest first.
+    #[must_use]
+    pub fn all_logs(&self) -> String {
+        let logs = self.earlier.iter().chain([&self.log]);
+        logs.map(|log| log.text()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When that is not allowed.
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.signal(signal).unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    pub async fn exit(&mut self, limit: Duration) -> ExitStatus {
+        ended(&mut self.process, limit).await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+}
+
+async fn ended(process: &mut Process, limit: Duration) -> Result<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = process.exited()? {
+            return Ok(status);
+        }
+        if Instant::now() >= deadline {
+            bail!("{} still runs after {limit:?}", process.name());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Where a listener listens, as the process says.
+async fn listener(log: &Log, name: &str) -> Result<String> {
+    let address = |line: &str| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        let is_it = event["message"] == "listening" && event["listener"] == name;
+        is_it.then(|| event["address"].as_str().map(str::to_owned)).flatten()
+    };
+    let line = log.wait_for(PATIENCE, |line| address(line).is_some()).await;
+    let line = line.with_context(|| format!("wait for the {name} listener:\n{}", log.tail(20)))?;
+    address(&line).context("read the address")
+}
