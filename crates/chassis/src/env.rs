@@ -86,7 +86,13 @@ impl<'a> Env<'a> {
     }
 
     /// A number within limits, with a default.
-    pub fn within<T>(&mut self, name: &'static str, default: T, limits: RangeInclusive<T>, about: &'static str) -> T
+    pub fn within<T>(
+        &mut self,
+        name: &'static str,
+        default: T,
+        limits: RangeInclusive<T>,
+        about: &'static str,
+    ) -> T
     where
         T: FromStr + Display + PartialOrd + Copy,
     {

@@ -45,7 +45,10 @@ pub async fn verify(config: &Config, runner: &Runner) -> Result<(), MigrateError
     let client = connect(config).await?;
     let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
     let applied: i64 = if client.query_one(known, &[]).await?.get(0) {
-        client.query_one("SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history", &[]).await?.get(0)
+        client
+            .query_one("SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history", &[])
+            .await?
+            .get(0)
     } else {
         0
     };

@@ -26,10 +26,22 @@ impl PostgresConfig {
     /// Reads the keys whose names the service gives, since a key belongs to one service.
     pub fn read(env: &mut Env<'_>, keys: &PostgresKeys) -> Self {
         Self {
-            url: SecretString::from(env.required(keys.url, "PostgreSQL URL; its search_path option names the schema")),
+            url: SecretString::from(
+                env.required(keys.url, "PostgreSQL URL; its search_path option names the schema"),
+            ),
             connections: env.within(keys.connections, 16, 1..=1_000, "PostgreSQL connections at most"),
-            wait: env.millis(keys.wait_ms, 2_000, 10..=60_000, "wait for a PostgreSQL connection, milliseconds"),
-            statement: env.millis(keys.statement_ms, 2_000, 10..=600_000, "time limit of a statement, milliseconds"),
+            wait: env.millis(
+                keys.wait_ms,
+                2_000,
+                10..=60_000,
+                "wait for a PostgreSQL connection, milliseconds",
+            ),
+            statement: env.millis(
+                keys.statement_ms,
+                2_000,
+                10..=600_000,
+                "time limit of a statement, milliseconds",
+            ),
         }
     }
 }
