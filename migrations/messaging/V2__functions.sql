@@ -234,16 +234,20 @@ END $$;
 
 -- The heads of all conversations that got entries from the transaction p_cursor on, up to the oldest one still running
 -- or p_transactions further, whichever is nearer: that is the next cursor. Never by id or by time: commits become
--- visible out of their order. With a null cursor only the next cursor, which is the oldest one still running.
+-- visible out of their order. With a null cursor only the next cursor, which is the oldest one still running. behind:
+-- there is more.
 CREATE FUNCTION sweep(p_cursor bigint, p_transactions bigint)
-RETURNS TABLE (cursor bigint, conversation_id bigint, seq bigint, sender_id bigint, recipient_id bigint)
+RETURNS TABLE (
+    cursor bigint, behind boolean, conversation_id bigint, seq bigint, sender_id bigint, recipient_id bigint
+)
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 BEGIN
     RETURN QUERY
     WITH horizon AS MATERIALIZED (
-        SELECT least(pg_snapshot_xmin(pg_current_snapshot()), (p_cursor + p_transactions)::text::xid8) AS x
+        SELECT least(o.oldest, (p_cursor + p_transactions)::text::xid8) AS x, o.oldest
+        FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS oldest) o
     ), heads AS (
         SELECT e.conversation_id AS c, max(e.seq) AS top,
             CASE WHEN e.recipient_id IS NOT NULL THEN e.sender_id END AS s, e.recipient_id AS r
@@ -251,5 +255,5 @@ BEGIN
         WHERE e.xid >= p_cursor::text::xid8 AND e.xid < (SELECT h.x FROM horizon h)
         GROUP BY 1, 3, 4
     )
-    SELECT h.x::text::bigint, t.c, t.top, t.s, t.r FROM horizon h LEFT JOIN heads t ON true;
+    SELECT h.x::text::bigint, h.x < h.oldest, t.c, t.top, t.s, t.r FROM horizon h LEFT JOIN heads t ON true;
 END $$;

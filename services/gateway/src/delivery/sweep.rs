@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::worker::Input;
 use super::{Context, worker_of};
-use crate::domain::entry::Head;
 use crate::domain::ids::Xid;
+use crate::store::Sweep;
 
-/// How far the cursor steps back when the database was away: a promoted standby may hand out transaction ids below
+/// How far the cursor steps back, once, when the database was away: a promoted standby may hand out transaction ids below
 /// the old horizon once more. What is read twice dies at the gates.
 const STEP_BACK: i64 = 100_000;
 
@@ -32,19 +32,27 @@ pub(super) async fn sweep(
     now: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let mut cursor = None;
+    let (mut cursor, mut away) = (None, false);
     loop {
+        let mut caught_up = true;
         match context.store.sweep(cursor).await {
             Ok(swept) => {
-                hand_over(&workers, swept.heads, swept.cursor).await;
-                cursor = Some(swept.cursor);
+                (cursor, caught_up, away) = (Some(swept.cursor), swept.caught_up, false);
+                hand_over(&workers, swept).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the log was not swept");
-                cursor = cursor.map(|Xid(xid)| Xid((xid - STEP_BACK).max(0)));
+                if !away {
+                    cursor = cursor.map(|Xid(xid)| Xid((xid - STEP_BACK).max(0)));
+                }
+                away = true;
             }
         }
-        let pause = if context.bus.is_healthy() { config.interval } else { config.interval_in_doubt };
+        let pause = match (caught_up, context.bus.is_healthy()) {
+            (false, _) => Duration::ZERO,
+            (true, true) => config.interval,
+            (true, false) => config.interval_in_doubt,
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             () = now.notified() => {}
@@ -53,16 +61,17 @@ pub(super) async fn sweep(
     }
 }
 
-/// Waits for room: a sweep that runs ahead of the workers would break their invariant.
-async fn hand_over(workers: &[mpsc::Sender<Input>], heads: Vec<Head>, cursor: Xid) {
-    for head in heads {
+/// Waits for room: a sweep that runs ahead of the workers would break their invariant. While there is more to sweep the
+/// workers keep their old cursor: after a step back the new one may lie before it, and would make old news of it.
+async fn hand_over(workers: &[mpsc::Sender<Input>], swept: Sweep) {
+    for head in swept.heads {
         let worker = &workers[worker_of(head.conversation, workers.len())];
         if worker.send(Input::Head(head)).await.is_err() {
             return;
         }
     }
-    for worker in workers {
-        if worker.send(Input::Swept(cursor)).await.is_err() {
+    for worker in workers.iter().filter(|_| swept.caught_up) {
+        if worker.send(Input::Swept(swept.cursor)).await.is_err() {
             return;
         }
     }

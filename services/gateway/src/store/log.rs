@@ -14,7 +14,7 @@ pub(super) const ENTRIES_BETWEEN: &str = concat!(
 pub(super) const POSITION_BEFORE: &str = "SELECT e.seq FROM entries e \
      WHERE e.conversation_id = $1 AND e.xid < $2::bigint::text::xid8 ORDER BY e.seq DESC LIMIT 1";
 pub(super) const SWEEP: &str =
-    "SELECT cursor, conversation_id, seq, sender_id, recipient_id FROM sweep($1, $2)";
+    "SELECT cursor, behind, conversation_id, seq, sender_id, recipient_id FROM sweep($1, $2)";
 
 /// Transactions of one sweep at most, about a second of a busy server. A cursor that is far behind catches up in steps,
 /// each of which fits into the time limit of a statement.
@@ -34,6 +34,8 @@ pub struct LogRow {
 pub struct Sweep {
     /// Where the next sweep begins: everything before it has been seen.
     pub cursor: Xid,
+    /// Whether that is all there is; else the next sweep should follow at once.
+    pub caught_up: bool,
     /// How far the logs reach that have grown.
     pub heads: Vec<Head>,
 }
@@ -67,26 +69,27 @@ impl Store {
         rows.first().map_or(Ok(Seq::ZERO), |row| Ok(Seq(row.try_get(0)?)))
     }
 
-    /// What has been committed since the transaction id `cursor`, [`SWEEP_TRANSACTIONS`] of it at most; without a
-    /// cursor only where to begin.
+    /// What has been committed since the transaction id `from`, [`SWEEP_TRANSACTIONS`] of it at most; without
+    /// one only where to begin.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn sweep(&self, cursor: Option<Xid>) -> Result<Sweep, StoreError> {
-        let rows = self.rows(SWEEP, &[&cursor.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?;
-        let next = Xid(rows.first().ok_or(StoreError::Internal)?.try_get(0)?);
+    pub async fn sweep(&self, from: Option<Xid>) -> Result<Sweep, StoreError> {
+        let rows = self.rows(SWEEP, &[&from.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?;
+        let first = rows.first().ok_or(StoreError::Internal)?;
+        let (cursor, caught_up) = (Xid(first.try_get(0)?), !first.try_get::<_, bool>(1)?);
         let mut heads = Vec::with_capacity(rows.len());
         for row in &rows {
-            if let Some(conversation) = row.try_get::<_, Option<i64>>(1)? {
-                let sender = row.try_get::<_, Option<i64>>(3)?.map(UserId);
-                let recipient = row.try_get::<_, Option<i64>>(4)?.map(UserId);
+            if let Some(conversation) = row.try_get::<_, Option<i64>>(2)? {
+                let sender = row.try_get::<_, Option<i64>>(4)?.map(UserId);
+                let recipient = row.try_get::<_, Option<i64>>(5)?.map(UserId);
                 heads.push(Head {
                     conversation: ConversationId(conversation),
-                    seq: Seq(row.try_get(2)?),
+                    seq: Seq(row.try_get(3)?),
                     users: sender.zip(recipient),
                 });
             }
         }
-        Ok(Sweep { cursor: next, heads })
+        Ok(Sweep { cursor, caught_up, heads })
     }
 }

@@ -88,22 +88,22 @@ async fn a_sweep_goes_so_far_and_no_further() {
     fixture.send(&[message(dialog, 1, Some(2), "a")]).await;
     fixture.horizon().await;
     let client = fixture.database.connect("messaging").await;
-    let sweep = async |cursor: Xid, transactions: i64| -> (Xid, bool) {
+    let sweep = async |cursor: Xid, transactions: i64| -> (Xid, bool, bool) {
         let rows = client.query(SWEEP, &[&cursor.0, &transactions]).await.unwrap();
-        (Xid(rows[0].get(0)), rows[0].get::<_, Option<i64>>(1) == Some(dialog.0))
+        (Xid(rows[0].get(0)), rows[0].get(1), rows[0].get::<_, Option<i64>>(2) == Some(dialog.0))
     };
-    let (mut cursor, mut found) = (start, 0);
-    while found == 0 {
-        let (next, swept) = sweep(cursor, 1).await;
+    let (mut cursor, mut found) = (start, false);
+    while !found {
+        let (next, behind, swept) = sweep(cursor, 1).await;
         assert_eq!(next, Xid(cursor.0 + 1));
-        (cursor, found) = (next, found + i32::from(swept));
+        assert!(behind || swept, "there was more, but for the last one");
+        (cursor, found) = (next, swept);
     }
-    let (end, swept) = sweep(cursor, i64::from(i32::MAX)).await;
-    assert!(!swept && end >= cursor, "it was in one step only");
-    assert!(
-        sweep(Xid(end.0 + 1_000_000), 1).await.0 < Xid(end.0 + 1_000_000),
-        "back from a future that never was"
-    );
+    let (end, behind, again) = sweep(cursor, i64::from(i32::MAX)).await;
+    assert!(!again && !behind && end >= cursor, "it was in one step only");
+    let future = Xid(end.0 + 1_000_000);
+    let (end, behind, _) = sweep(future, 1).await;
+    assert!(end < future && !behind, "back from a future that never was");
 }
 
 #[tokio::test]

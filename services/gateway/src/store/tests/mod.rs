@@ -78,10 +78,10 @@ impl Fixture {
     /// What was committed since `start`, in as many sweeps as it takes.
     async fn sweep_to_the_horizon(&self, start: Xid) -> Sweep {
         let horizon = self.horizon().await;
-        let mut all = Sweep { cursor: start, heads: Vec::new() };
+        let mut all = Sweep { cursor: start, caught_up: false, heads: Vec::new() };
         while all.cursor < horizon {
             let swept = self.store.sweep(Some(all.cursor)).await.unwrap();
-            all.cursor = swept.cursor;
+            (all.cursor, all.caught_up) = (swept.cursor, swept.caught_up);
             all.heads.extend(swept.heads);
         }
         all
