@@ -97,7 +97,7 @@ pub enum NotReady {
 }
 
 /// Asks the process whose admin listener is bound to `address` whether it is ready: the health check of an image that
-/// has no other program in it. Takes at most [`ASK_TIMEOUT`].
+/// has no other program in it. Takes four seconds at most.
 ///
 /// # Errors
 /// [`NotReady`].
