@@ -4,6 +4,7 @@ mod groups;
 mod log;
 mod plans;
 mod send;
+mod speed;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -70,3 +70,32 @@ async fn the_functions_touch_what_they_need() {
     assert_eq!(scanned().await, before, "rows read by sequential scans");
     assert_eq!(fixture.store.position_before(ConversationId(77), cursor).await, Ok(Seq(50)));
 }
+
+/// A membership is one look-up, however many conversations its user is in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_of_much_is_found_as_quickly() {
+    let fixture = fixture().await;
+    let client = fixture.database.connect("messaging").await;
+    client.batch_execute(FILL).await.unwrap();
+    let group = fixture.store.create_group(UserId(1), &GroupName::parse("g").unwrap(), 100_000).await;
+    let group = group.unwrap().unwrap().conversation;
+    let read = async || -> i64 {
+        client.batch_execute("SELECT pg_stat_force_next_flush()").await.unwrap();
+        let sql = "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'members'";
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    let before = read().await;
+    let send = format!(
+        "SELECT * FROM send_batch(ARRAY[{group}], ARRAY[1], ARRAY[NULL::bigint], ARRAY[gen_random_uuid()], \
+         ARRAY[gen_random_uuid()], ARRAY['x'])"
+    );
+    for sql in [
+        send,
+        format!("SELECT lock_group({group}, 1)"),
+        GROUP_JOINED.replace("$1", &group.to_string()).replace("$2", "1"),
+    ] {
+        client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let rows = read().await - before;
+    assert!((1..=10).contains(&rows), "{rows} entries of the index for three look-ups");
+}
