@@ -1,0 +1,10 @@
+//! The whole system from outside: accounts and several gateways as real processes, over real sockets, on a real
+//! PostgreSQL and Redis. Knows the public wire only, through `messenger-client` and through frames written out here.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+
+mod literal;
+mod people;
+mod rest;
+mod seed;
+mod socket;
