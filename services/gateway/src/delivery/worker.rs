@@ -74,6 +74,8 @@ pub(super) struct Worker {
     cursor: Option<Xid>,
     generations: u64,
     swept_idle_at: Instant,
+    /// Tracks counted in the gauge, which all workers share.
+    counted: usize,
 }
 
 impl Worker {
@@ -92,6 +94,7 @@ impl Worker {
             cursor: None,
             generations: 0,
             swept_idle_at: Instant::now(),
+            counted: 0,
         }
     }
 
@@ -313,9 +316,17 @@ impl Worker {
         self.tracks.retain(|_, track| {
             !(track.is_deserted() && track.gate.is_settled() && now > track.used_at + IDLE)
         });
-        metrics::gauge!("gateway_tracked_conversations")
-            .set(u32::try_from(self.tracks.len()).unwrap_or(u32::MAX));
+        let (count, before) = (self.tracks.len(), std::mem::replace(&mut self.counted, self.tracks.len()));
+        let gauge = metrics::gauge!("gateway_tracked_conversations");
+        match count.checked_sub(before) {
+            Some(more) => gauge.increment(as_count(more)),
+            None => gauge.decrement(as_count(before - count)),
+        }
     }
+}
+
+fn as_count(tracks: usize) -> u32 {
+    u32::try_from(tracks).unwrap_or(u32::MAX)
 }
 
 fn failed(track: &mut Track<Item>, now: Instant) -> Vec<Item> {

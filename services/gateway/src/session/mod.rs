@@ -286,3 +286,6 @@ async fn started(step: &mut Step) -> Started {
 fn request_span(tag: &Tag) -> Span {
     tracing::info_span!(parent: None, "websocket.request", otel.kind = "server", otel.name = tag.kind())
 }
+
+#[cfg(test)]
+mod tests;
