@@ -77,9 +77,7 @@ impl Home {
         for entry in std::fs::read_dir(&self.root)?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if let Some(place) = name.strip_suffix(".lock") {
-                let place = self.claim(place)?;
-                crate::postgres::stop_leftover(&place)?;
-                crate::redis::stop_leftover(&place)?;
+                self.claim(place)?.clear()?;
             }
         }
         std::fs::remove_dir_all(&self.root).with_context(|| format!("delete {}", self.root.display()))?;
@@ -127,6 +125,20 @@ pub struct Place {
 }
 
 impl Place {
+    /// Stops whatever an earlier run left in this place and deletes its data.
+    ///
+    /// # Errors
+    /// When a server does not end, or its data cannot be removed.
+    pub fn clear(&self) -> Result<()> {
+        crate::postgres::stop_leftover(self)?;
+        crate::redis::stop_leftover(self)?;
+        for entry in std::fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            std::fs::remove_dir_all(&path).with_context(|| format!("delete {}", path.display()))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }

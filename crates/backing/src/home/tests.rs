@@ -42,6 +42,20 @@ fn clear_refuses_while_in_use_and_leaves_nothing() {
 }
 
 #[test]
+fn a_place_is_emptied_and_kept() {
+    let home = Home::open(&scratch("empty")).expect("home");
+    let (place, other) = (home.claim("bench").expect("place"), home.claim("up").expect("another"));
+    for place in [&place, &other] {
+        place.make_dir(&place.dir().join("postgres/data")).expect("data");
+    }
+    place.clear().expect("clear");
+    assert_eq!(std::fs::read_dir(place.dir()).expect("still there").count(), 0);
+    assert!(other.dir().join("postgres/data").exists());
+    drop((place, other));
+    home.clear().expect("clear");
+}
+
+#[test]
 fn one_folder_has_one_lock_however_it_is_spelled() {
     let path = scratch("spelled");
     let home = Home::open(&path).expect("home");
