@@ -9,6 +9,7 @@ mod ledger;
 mod measure;
 pub mod options;
 mod population;
+pub mod processes;
 pub mod report;
 mod run;
 mod sink;

@@ -49,7 +49,12 @@ impl Timeline {
         nanos(self.start.elapsed())
     }
 
-    /// When the last message is sent.
+    /// When measuring begins.
+    pub(crate) fn begin(&self) -> u64 {
+        self.measured.start
+    }
+
+    /// When it ends and the last message is sent.
     pub(crate) fn end(&self) -> u64 {
         self.measured.end
     }

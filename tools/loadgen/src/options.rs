@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
+use crate::processes::Watched;
+
 /// Measures a running messenger: throughput, latency, and whether every message arrives once and in order.
 ///
 /// Users are signed up for the run and stay afterwards. Raise the servers' rate limits first: they are meant
@@ -41,6 +43,10 @@ pub struct Options {
     /// Threads of this program.
     #[arg(long, global = true, default_value = "1", value_parser = threads)]
     pub threads: usize,
+    /// A process of the server's to measure the CPU time and memory of, descendants included; repeat it for
+    /// each. Only where there is `/proc`.
+    #[arg(long, global = true, value_name = "NAME=PID")]
+    pub watch: Vec<Watched>,
     /// Print the result as JSON.
     #[arg(long, global = true)]
     pub json: bool,

@@ -8,6 +8,7 @@ use serde::Serialize;
 pub use crate::ledger::Breaches;
 use crate::measure::Meter;
 use crate::options::Scenario;
+pub use crate::processes::Usage;
 
 /// The result of a run. Counts and rates are of the measured time; breaches and errors of the whole run.
 #[derive(Debug, Serialize)]
@@ -35,6 +36,8 @@ pub struct Report {
     pub breaches: Breaches,
     /// How often each error happened.
     pub errors: BTreeMap<String, u64>,
+    /// What this program and the watched processes used in the measured time; none where `/proc` is not.
+    pub processes: Vec<Usage>,
 }
 
 /// A count and what it is a second.
@@ -110,6 +113,10 @@ impl fmt::Display for Report {
             "  lost {lost}, duplicated {duplicated}, reordered {reordered}, misplaced {misplaced}, unsent {}",
             self.unsent
         )?;
+        for Usage { name, cpu_seconds, resident_bytes } in &self.processes {
+            let mebibytes = resident_bytes / (1024 * 1024);
+            writeln!(f, "  {name:<12} {cpu_seconds:>12.2} s of CPU {mebibytes:>12} MiB")?;
+        }
         if self.errors.is_empty() {
             return writeln!(f, "  no errors");
         }
@@ -145,6 +152,11 @@ mod tests {
             unsent: 0,
             breaches: Breaches::default(),
             errors: BTreeMap::from([("no reply within 10s".to_owned(), 3)]),
+            processes: vec![Usage {
+                name: "gateway".to_owned(),
+                cpu_seconds: 1.5,
+                resident_bytes: 3 * 1024 * 1024,
+            }],
         }
     }
 
@@ -152,6 +164,7 @@ mod tests {
     fn the_table_shows_all_of_it() {
         let table = report().to_string();
         assert!(table.contains("1.500      2.000     30.250   1000.001"), "{table}");
+        assert!(table.contains("gateway              1.50 s of CPU            3 MiB"), "{table}");
         assert!(table.contains("error, 3 times: no reply within 10s"), "{table}");
     }
 
@@ -162,6 +175,7 @@ mod tests {
         assert_eq!(json["sendToDelivery"]["p99"], 30_250);
         assert_eq!(json["stored"]["perSecond"], 10.0);
         assert_eq!(json["breaches"]["lost"], 0);
+        assert_eq!(json["processes"][0]["cpuSeconds"], 1.5);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::ledger::{Breaches, compare};
 use crate::measure::{Errors, Live, Meter, Timeline};
 use crate::options::Options;
 use crate::population::{Member, gather};
+use crate::processes::{self, Usage};
 use crate::report::{Latency, Rate, Report};
 use crate::sink::{Listening, Sink};
 use crate::source::{Sending, Source};
@@ -39,11 +40,13 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
         stop: CancellationToken::new(),
     };
     let (sources, sinks) = play.start(members, &conversations);
-    let sent = play.watch(sources, &progress).await?;
+    let used = processes::measure(&options.watch, &play.timeline);
+    let (sent, processes) = tokio::join!(play.watch(sources, &progress), used);
+    let sent = sent?;
     progress("waiting for the last deliveries");
     play.settle(expected(&conversations, &sent)).await;
     let heard = play.stop(sinks).await?;
-    play.report(run, &conversations, &sent, &heard)
+    play.report(run, &conversations, &sent, &heard, processes)
 }
 
 /// By index of the member.
@@ -146,6 +149,7 @@ impl Play<'_> {
         conversations: &[Conversation],
         sent: &Sent,
         heard: &AllHeard,
+        processes: Vec<Usage>,
     ) -> Result<Report> {
         let (mut acks, mut deliveries) = (Meter::new()?, Meter::new()?);
         let mut errors = Errors::new();
@@ -171,6 +175,7 @@ impl Play<'_> {
             unsent,
             breaches: breaches(conversations, sent, heard),
             errors,
+            processes,
         })
     }
 }

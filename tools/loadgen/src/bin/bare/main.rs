@@ -1,0 +1,64 @@
+//! `bare`: how fast the parts are without the messenger, to compare it with. `bare --help` tells how.
+
+mod echo;
+mod pace;
+mod postgres;
+mod rows;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+/// Measures what a messenger is built on, with rows and frames like its own. Prints JSON.
+#[derive(Debug, Parser)]
+#[command(name = "bare")]
+struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Rows a second that PostgreSQL stores, in four ways
+    Postgres(postgres::Options),
+    /// Messages a second that WebSockets carry to a server and back, with nothing behind them
+    Echo(echo::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().part {
+        Part::Postgres(options) => {
+            // One thread waits for the server; the processors are PostgreSQL's.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let variable = || std::env::var_os("DATABASE_URL")?.into_string().ok();
+            let url = options.database_url.clone().or_else(variable).context("DATABASE_URL is needed")?;
+            print(&runtime.block_on(postgres::run(&url, &options))?)
+        }
+        Part::Echo(options) => {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            print(&runtime.block_on(echo::run(&options))?)
+        }
+    }
+}
+
+fn print(result: &impl serde::Serialize) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, result)?;
+    writeln!(out).context("print the result")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+        assert!(Arguments::try_parse_from(["bare", "echo", "--sockets", "0"]).is_err());
+        assert!(Arguments::try_parse_from(["bare", "postgres", "--rows", "0"]).is_err());
+    }
+}
