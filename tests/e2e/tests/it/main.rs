@@ -3,8 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod accounts;
+mod admin;
+mod delivery;
+mod groups;
 mod literal;
+mod order;
 mod people;
 mod rest;
 mod seed;
 mod socket;
+mod traces;

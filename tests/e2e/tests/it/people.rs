@@ -15,6 +15,8 @@ use crate::socket::Socket;
 
 /// Within this, whatever must happen has happened, on a machine that is busy with other tests.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// How often a state is looked at that nobody tells of.
+pub(crate) const LOOK: Duration = Duration::from_millis(10);
 /// The password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse";
 
