@@ -1,10 +1,12 @@
 //! `cargo xtask …`: runs the system on one machine, and everything that the continuous integration runs.
 
 mod arrows;
+mod bench;
 mod check;
 mod console;
 mod interrupt;
 mod project;
+mod system;
 mod up;
 
 use std::os::unix::process::CommandExt as _;
@@ -15,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::console::Console;
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::project::Project;
+use crate::project::{Profile, Project};
 
 /// Builds, runs and checks the messenger.
 #[derive(Debug, Parser)]
@@ -29,6 +31,8 @@ struct Arguments {
 enum Task {
     /// Starts the whole system: PostgreSQL, Redis, accounts, gateways and HAProxy; Ctrl-C stops it
     Up(up::Options),
+    /// Measures throughput, latency and cost of a private system, beside what its parts can do alone
+    Bench(bench::Options),
     /// Deletes the data of `up`, and whatever an earlier run left behind
     Reset,
     /// A small terminal client; its arguments follow (try --help)
@@ -59,6 +63,7 @@ fn run(task: Task, console: &Console) -> Result<()> {
     let project = Project::find()?;
     match task {
         Task::Up(options) => up::run(&options.or_environment(project::variable), &project, console),
+        Task::Bench(options) => bench::run(&options, &project, console),
         Task::Reset => reset(&project, console),
         Task::Chat { arguments } => chat(&project, &arguments),
         Task::Test { filters } => check::test(&project, console, &filters),
@@ -78,5 +83,5 @@ fn chat(project: &Project, arguments: &[String]) -> Result<()> {
     let mut build = project.cargo();
     build.args(["build", "--quiet", "--profile", "up", "--package", "messenger-client", "--bin", "chat"]);
     project::succeed(&mut build, &Interrupt::listen()?)?;
-    Err(std::process::Command::new(project.binary("up", "chat")).args(arguments).exec().into())
+    Err(std::process::Command::new(project.binary(Profile::Up, "chat")).args(arguments).exec().into())
 }

@@ -1,10 +1,11 @@
 //! Where things are, and how cargo is called.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
 use messenger_backing::{Home, Process};
 use nix::sys::signal::Signal;
 
@@ -14,6 +15,32 @@ use crate::interrupt::Interrupt;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long an interrupted command may take to end.
 const STOP: Duration = Duration::from_secs(5);
+
+/// How the services are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// Optimised
+    Up,
+    /// As it is shipped: takes long to build
+    Release,
+    /// With debug assertions, quicker to build
+    Dev,
+}
+
+impl Profile {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+
+    /// Cargo's folder of it.
+    fn folder(self) -> &'static str {
+        if self == Self::Dev { "debug" } else { self.name() }
+    }
+}
 
 /// The working copy that this program was built from.
 #[derive(Debug)]
@@ -41,6 +68,12 @@ impl Project {
         self.root.join("target/dev")
     }
 
+    /// What `bench` keeps between runs.
+    pub(crate) fn bench(&self) -> PathBuf {
+        self.root.join("target/bench")
+    }
+
+    /// The folder of all private servers.
     pub(crate) fn home(&self) -> Result<Home> {
         Home::open(&self.dev().join("servers"))
     }
@@ -51,10 +84,17 @@ impl Project {
         command
     }
 
+    /// Builds packages together: one by one they might want their dependencies with different features.
+    pub(crate) fn build(&self, profile: Profile, packages: &[&str], interrupt: &Interrupt) -> Result<()> {
+        let mut cargo = self.cargo();
+        cargo.args(["build", "--profile", profile.name()]);
+        cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+        succeed(&mut cargo, interrupt)
+    }
+
     /// A program that cargo built with `profile`.
-    pub(crate) fn binary(&self, profile: &str, name: &str) -> PathBuf {
-        let folder = if profile == "dev" { "debug" } else { profile };
-        self.target.join(folder).join(name)
+    pub(crate) fn binary(&self, profile: Profile, name: &str) -> PathBuf {
+        self.target.join(profile.folder()).join(name)
     }
 }
 
@@ -65,18 +105,30 @@ pub(crate) fn variable(key: &str) -> Option<String> {
 
 /// Runs a command to its successful end, its output on our terminal.
 pub(crate) fn succeed(command: &mut Command, interrupt: &Interrupt) -> Result<()> {
+    let status = finish(command, interrupt, || Ok(()))?;
+    if !status.success() {
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+        bail!("`{} {}` failed ({status})", command.get_program().to_string_lossy(), words.join(" "));
+    }
+    Ok(())
+}
+
+/// Runs a command to its end, or until `check` fails, which is called all the while.
+pub(crate) fn finish(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    mut check: impl FnMut() -> Result<()>,
+) -> Result<ExitStatus> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut process = Process::spawn(&name, command, Signal::SIGTERM)?;
     loop {
         if interrupt.is_asked() {
             process.stop(&[(Signal::SIGINT, STOP)])?;
         }
         interrupt.check()?;
-        match process.wait(LOOK)? {
-            None => {}
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => bail!("`{name} {}` failed ({status})", words.join(" ")),
+        check()?;
+        if let Some(status) = process.wait(LOOK)? {
+            return Ok(status);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::console::Console;
-use crate::up::services::Addresses;
+use crate::system::Addresses;
 
 const SIGN_UP: &str = r#"{"email":"ann@example.com","firstName":"Ann","password":"blue-lantern-42"}"#;
 const LOG_IN: &str = r#"{"email":"ann@example.com","password":"blue-lantern-42"}"#;
@@ -46,7 +46,7 @@ fn text(addresses: &Addresses) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::up::services::Listeners;
+    use crate::system::Listeners;
 
     fn addresses(proxied: bool) -> Addresses {
         let gateways = [3001, 3002].map(|http| Listeners { http, admin: 1 }).to_vec();

@@ -48,6 +48,10 @@ impl Part {
         self.process.name()
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     pub(super) fn signal(&mut self, signal: Signal) -> Result<()> {
         self.process.signal(signal)
     }

@@ -6,47 +6,58 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use messenger_backing::free_ports;
 
-use crate::up::Paths;
-use crate::up::servers::Servers;
+use crate::system::{Servers, Setup};
 
 /// Ports on 127.0.0.1 of one service.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Listeners {
-    pub(super) http: u16,
-    pub(super) admin: u16,
+pub(crate) struct Listeners {
+    pub(crate) http: u16,
+    pub(crate) admin: u16,
 }
 
 /// Who listens where.
 #[derive(Debug)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     /// Where clients find the system, or without HAProxy its REST part.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     /// Whether HAProxy makes one origin of it all.
-    pub(super) proxied: bool,
-    pub(super) grpc: u16,
-    pub(super) accounts: Listeners,
-    pub(super) gateways: Vec<Listeners>,
+    pub(crate) proxied: bool,
+    pub(crate) grpc: u16,
+    pub(crate) accounts: Listeners,
+    pub(crate) gateways: Vec<Listeners>,
 }
 
 impl Addresses {
     /// Public ports follow `port` when there is no HAProxy; all others are whatever is free.
-    pub(super) fn choose(port: u16, gateways: u16, proxied: bool) -> Result<Self> {
+    pub(crate) fn choose(port: u16, gateways: u16, proxied: bool) -> Result<Self> {
+        let mut chosen = Self::anywhere(gateways)?;
+        chosen.port = port;
+        chosen.proxied = proxied;
+        if !proxied {
+            let services = [&mut chosen.accounts].into_iter().chain(&mut chosen.gateways);
+            services.zip(port..).for_each(|(service, port)| service.http = port);
+        }
+        Ok(chosen)
+    }
+
+    /// Without HAProxy, on ports that are free.
+    pub(crate) fn anywhere(gateways: u16) -> Result<Self> {
         let count = 1 + 2 * (1 + usize::from(gateways));
         let mut ports = free_ports(u64::from(std::process::id()) * 64, count)?.into_iter();
         let mut free = || ports.next().context("reserve a port");
         let grpc = free()?;
         let mut listeners = Vec::new();
-        for step in 0..=gateways {
-            let inner = Listeners { http: free()?, admin: free()? };
-            listeners.push(if proxied { inner } else { Listeners { http: port + step, ..inner } });
+        for _ in 0..=gateways {
+            listeners.push(Listeners { http: free()?, admin: free()? });
         }
-        Ok(Self { port, proxied, grpc, accounts: listeners.remove(0), gateways: listeners })
+        let accounts: Listeners = listeners.remove(0);
+        Ok(Self { port: accounts.http, proxied: false, grpc, accounts, gateways: listeners })
     }
 }
 
 /// A run of the accounts program. Whatever is not set here comes from our own environment.
-pub(super) fn accounts(task: &str, addresses: &Addresses, paths: &Paths, servers: &Servers) -> Command {
-    let mut command = service(&paths.accounts, task);
+pub(super) fn accounts(task: &str, addresses: &Addresses, setup: &Setup, servers: &Servers) -> Command {
+    let mut command = service(&setup.accounts, task, setup);
     command
         .env("ACCOUNTS_DATABASE_URL", servers.database_url("accounts"))
         .env("ACCOUNTS_REDIS_URL", servers.redis.url())
@@ -54,7 +65,7 @@ pub(super) fn accounts(task: &str, addresses: &Addresses, paths: &Paths, servers
         .env("ACCOUNTS_GRPC_ADDR", loopback(addresses.grpc))
         .env("ACCOUNTS_ADMIN_ADDR", loopback(addresses.accounts.admin));
     if std::env::var_os("ACCOUNTS_SIGNING_KEY").is_none() {
-        command.env("ACCOUNTS_SIGNING_KEY_FILE", &paths.signing_key);
+        command.env("ACCOUNTS_SIGNING_KEY_FILE", &setup.signing_key);
     }
     command
 }
@@ -65,10 +76,10 @@ pub(super) fn gateway(
     number: usize,
     listeners: Listeners,
     addresses: &Addresses,
-    paths: &Paths,
+    setup: &Setup,
     servers: &Servers,
 ) -> Command {
-    let mut command = service(&paths.gateway, task);
+    let mut command = service(&setup.gateway, task, setup);
     command
         .env("GATEWAY_DATABASE_URL", servers.database_url("messaging"))
         .env("GATEWAY_REDIS_URL", servers.redis.url())
@@ -79,12 +90,10 @@ pub(super) fn gateway(
     command
 }
 
-fn service(program: &Path, task: &str) -> Command {
+fn service(program: &Path, task: &str, setup: &Setup) -> Command {
     let mut command = Command::new(program);
     command.arg(task);
-    if std::env::var_os("RUST_LOG").is_none() {
-        command.env("RUST_LOG", "warn");
-    }
+    command.envs(setup.variables.iter().filter(|(key, _)| std::env::var_os(key).is_none()).copied());
     command
 }
 

@@ -9,17 +9,28 @@ use messenger_backing::{Durability, Place, Postgres, PostgresOptions, Redis, Red
 
 use crate::console::Console;
 use crate::interrupt::Interrupt;
-use crate::up::{Options, proxy};
+use crate::system::proxy;
 
 const DATABASE: &str = "messenger";
 const LOOK: Duration = Duration::from_millis(100);
 
+/// What is wanted besides the services.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// A PostgreSQL database to use instead of a private server.
+    pub(crate) database_url: Option<String>,
+    /// A Redis to use instead of a private server.
+    pub(crate) redis_url: Option<String>,
+    /// Whether HAProxy is to stand in front, if it can be had.
+    pub(crate) proxy: bool,
+}
+
 /// Running servers, and the load balancer's program if there is one.
 #[derive(Debug)]
-pub(super) struct Servers {
+pub(crate) struct Servers {
     pub(super) postgres: Postgres,
     pub(super) redis: Redis,
-    pub(super) proxy: Option<PathBuf>,
+    pub(crate) proxy: Option<PathBuf>,
     database_url: String,
 }
 
@@ -33,20 +44,20 @@ impl Servers {
 
 /// The servers of a thread that is still at work.
 #[derive(Debug)]
-pub(super) struct Preparing(Receiver<Result<Servers>>);
+pub(crate) struct Preparing(Receiver<Result<Servers>>);
 
-pub(super) fn prepare(place: Place, options: &Options, console: Console) -> Preparing {
+/// Starts the servers in `place` while the caller goes on.
+pub(crate) fn prepare(place: Place, needs: Needs, console: Console) -> Preparing {
     let (sender, receiver) = channel();
-    let (database_url, redis_url) = (options.database_url.clone(), options.redis_url.clone());
     std::thread::spawn(move || {
         // Nobody listens any more when the build failed; the servers then stop here.
-        let _ = sender.send(start(&place, database_url, redis_url, console));
+        let _ = sender.send(start(&place, needs, console));
     });
     Preparing(receiver)
 }
 
 impl Preparing {
-    pub(super) fn wait(self, interrupt: &Interrupt) -> Result<Servers> {
+    pub(crate) fn wait(self, interrupt: &Interrupt) -> Result<Servers> {
         loop {
             interrupt.check()?;
             match self.0.recv_timeout(LOOK) {
@@ -58,26 +69,22 @@ impl Preparing {
     }
 }
 
-fn start(
-    place: &Place,
-    database_url: Option<String>,
-    redis_url: Option<String>,
-    console: Console,
-) -> Result<Servers> {
+fn start(place: &Place, needs: Needs, console: Console) -> Result<Servers> {
     let progress = |text: &str| console.step(text);
     let mut options = PostgresOptions::new(place, Durability::Durable);
     options.databases = &[DATABASE];
-    options.url.clone_from(&database_url);
+    options.url.clone_from(&needs.database_url);
     let mut postgres = Postgres::start(options, &progress).context("PostgreSQL")?;
     if let Some(server) = postgres.server() {
         console.step(&format!("PostgreSQL runs on port {}", server.port()));
     }
     let mut options = RedisOptions::new(place);
-    options.url = redis_url;
+    options.url = needs.redis_url;
     let mut redis = Redis::start(options, &progress).context("Redis")?;
     if let Some(server) = redis.server() {
         console.step(&format!("Redis runs on port {}", server.port()));
     }
-    let database_url = database_url.unwrap_or_else(|| postgres.url(DATABASE));
-    Ok(Servers { database_url, postgres, redis, proxy: proxy::find_or_install(console) })
+    let database_url = needs.database_url.unwrap_or_else(|| postgres.url(DATABASE));
+    let proxy = if needs.proxy { proxy::find_or_install(console) } else { None };
+    Ok(Servers { database_url, postgres, redis, proxy })
 }

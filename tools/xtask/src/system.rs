@@ -1,5 +1,11 @@
-//! All parts together: started in order, watched, stopped in the opposite order.
+//! The system on this machine: all parts started in order, watched, stopped in the opposite order.
 
+mod part;
+mod proxy;
+mod servers;
+mod services;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -7,10 +13,13 @@ use nix::sys::signal::Signal;
 
 use crate::console::Console;
 use crate::interrupt::Interrupt;
-use crate::up::part::Part;
-use crate::up::servers::Servers;
-use crate::up::services::{self, Addresses};
-use crate::up::{Paths, proxy};
+use crate::project::{Profile, Project};
+
+use part::Part;
+pub(crate) use servers::{Needs, Servers, prepare};
+pub(crate) use services::Addresses;
+#[cfg(test)]
+pub(crate) use services::Listeners;
 
 /// How long migrations may take: a large table may need its while.
 const MIGRATE: Duration = Duration::from_secs(600);
@@ -19,9 +28,25 @@ const READY: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(200);
 
+/// The packages of the services.
+pub(crate) const PACKAGES: [&str; 2] = ["messenger-accounts", "messenger-gateway"];
+
+/// How the services are started: programs, files, variables.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    accounts: PathBuf,
+    gateway: PathBuf,
+    signing_key: PathBuf,
+    proxy_shared: PathBuf,
+    proxy_servers: PathBuf,
+    variables: Vec<(&'static str, &'static str)>,
+}
+
 /// Everything that runs, in the order of its start.
 #[derive(Debug)]
-pub(super) struct System {
+pub(crate) struct System {
+    addresses: Addresses,
+    setup: Setup,
     servers: Servers,
     accounts: Option<Part>,
     gateways: Vec<Part>,
@@ -29,43 +54,78 @@ pub(super) struct System {
     console: Console,
 }
 
-impl System {
-    pub(super) fn new(servers: Servers, console: Console) -> Self {
-        Self { servers, accounts: None, gateways: Vec::new(), proxy: None, console }
+impl Setup {
+    /// The services as `profile` built them, with their files in `folder`.
+    pub(crate) fn new(project: &Project, profile: Profile, folder: &Path) -> Self {
+        Self {
+            accounts: project.binary(profile, "accounts"),
+            gateway: project.binary(profile, "gateway"),
+            signing_key: folder.join("signing-key.pem"),
+            proxy_shared: project.root().join("deploy/haproxy/haproxy.cfg"),
+            proxy_servers: folder.join("haproxy-servers.cfg"),
+            variables: vec![("RUST_LOG", "warn")],
+        }
     }
 
-    /// Migrates, then starts accounts, the gateways and HAProxy, each when the one before it is ready.
-    pub(super) fn start(
-        &mut self,
-        addresses: &Addresses,
-        paths: &Paths,
-        interrupt: &Interrupt,
-    ) -> Result<()> {
-        self.migrate(addresses, paths, interrupt)?;
+    /// Variables of the services; one that our own environment has is left alone.
+    pub(crate) fn with(mut self, variables: &[(&'static str, &'static str)]) -> Self {
+        self.variables.extend(variables);
+        self
+    }
+}
+
+impl System {
+    pub(crate) fn new(servers: Servers, addresses: Addresses, setup: Setup, console: Console) -> Self {
+        Self { addresses, setup, servers, accounts: None, gateways: Vec::new(), proxy: None, console }
+    }
+
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Names and process ids of everything that serves, but HAProxy.
+    pub(crate) fn processes(&mut self) -> Vec<(String, u32)> {
+        let services = self.accounts.iter().chain(&self.gateways);
+        let mut all: Vec<_> = services.map(|part| (part.name().to_owned(), part.pid())).collect();
+        all.extend(self.servers.postgres.server().map(|server| ("postgres".to_owned(), server.pid())));
+        all.extend(self.servers.redis.server().map(|server| ("redis".to_owned(), server.pid())));
+        all
+    }
+
+    /// URL of the database whose connections see the gateways' schema.
+    pub(crate) fn messaging_url(&self) -> String {
+        self.servers.database_url("messaging")
+    }
+
+    /// Starts accounts, the gateways and HAProxy, each when the one before it is ready.
+    pub(crate) fn start(&mut self, interrupt: &Interrupt) -> Result<()> {
+        let Self { addresses, setup, servers, .. } = self;
         self.console.step(&format!("starting accounts and {} gateways", addresses.gateways.len()));
-        let command = services::accounts("serve", addresses, paths, &self.servers);
+        let command = services::accounts("serve", addresses, setup, servers);
         let accounts = self.accounts.insert(Part::start("accounts", command, self.console)?);
         accounts.ready(addresses.accounts.admin, "/readyz", READY, interrupt)?;
         for (number, listeners) in (1..).zip(&addresses.gateways) {
-            let command = services::gateway("serve", number, *listeners, addresses, paths, &self.servers);
+            let command = services::gateway("serve", number, *listeners, addresses, setup, servers);
             self.gateways.push(Part::start(&format!("gateway-{number}"), command, self.console)?);
         }
         for (gateway, listeners) in self.gateways.iter_mut().zip(&addresses.gateways) {
             gateway.ready(listeners.admin, "/readyz", READY, interrupt)?;
         }
-        if let Some(program) = &self.servers.proxy {
-            let command = proxy::command(program, addresses, paths)?;
+        if let Some(program) = &servers.proxy {
+            let command = proxy::command(program, addresses, setup)?;
             let proxy = self.proxy.insert(Part::start("haproxy", command, self.console)?);
             proxy.ready(addresses.port, "/.well-known/jwks.json", READY, interrupt)?;
         }
         Ok(())
     }
 
-    fn migrate(&self, addresses: &Addresses, paths: &Paths, interrupt: &Interrupt) -> Result<()> {
+    /// Brings the database up to date.
+    pub(crate) fn migrate(&self, interrupt: &Interrupt) -> Result<()> {
         self.console.step("migrating the database");
+        let Self { addresses, setup, servers, .. } = self;
         let first = addresses.gateways.first().context("a gateway")?;
-        let accounts = services::accounts("migrate", addresses, paths, &self.servers);
-        let gateway = services::gateway("migrate", 1, *first, addresses, paths, &self.servers);
+        let accounts = services::accounts("migrate", addresses, setup, servers);
+        let gateway = services::gateway("migrate", 1, *first, addresses, setup, servers);
         for (name, command) in [("accounts migrate", accounts), ("gateway migrate", gateway)] {
             Part::start(name, command, self.console)?.finish(MIGRATE, interrupt)?;
         }
@@ -76,7 +136,7 @@ impl System {
     ///
     /// # Errors
     /// When a part ends by itself.
-    pub(super) fn watch(&mut self, interrupt: &Interrupt) -> Result<()> {
+    pub(crate) fn watch(&mut self, interrupt: &Interrupt) -> Result<()> {
         while !interrupt.is_asked() {
             self.check()?;
             std::thread::sleep(LOOK);
@@ -84,7 +144,9 @@ impl System {
         Ok(())
     }
 
-    fn check(&mut self) -> Result<()> {
+    /// # Errors
+    /// When a part has ended by itself.
+    pub(crate) fn check(&mut self) -> Result<()> {
         let mut parts = self.accounts.iter_mut().chain(&mut self.gateways).chain(&mut self.proxy);
         parts.try_for_each(Part::check)?;
         if let Some(server) = self.servers.postgres.server()
@@ -101,7 +163,7 @@ impl System {
     }
 
     /// Stops everything, even when one part does not stop as it should; the first problem is reported.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(mut self) -> Result<()> {
         // HAProxy takes no new clients, but those that are there hear the gateways' good-byes through it.
         let outcomes = [
             self.proxy.as_mut().map_or(Ok(()), |proxy| proxy.signal(Signal::SIGUSR1)),

@@ -9,8 +9,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::geteuid;
 
 use crate::console::Console;
-use crate::up::Paths;
-use crate::up::services::Addresses;
+use crate::system::{Addresses, Setup};
 
 /// Folders of system programs that the `PATH` of a normal user often lacks.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
@@ -37,12 +36,12 @@ pub(super) fn find_or_install(console: Console) -> Option<PathBuf> {
 }
 
 /// The program's command line, in the foreground, as our child.
-pub(super) fn command(program: &PathBuf, addresses: &Addresses, paths: &Paths) -> Result<Command> {
-    let servers = &paths.proxy_servers;
+pub(super) fn command(program: &PathBuf, addresses: &Addresses, setup: &Setup) -> Result<Command> {
+    let servers = &setup.proxy_servers;
     std::fs::write(servers, server_list(addresses)?)
         .with_context(|| format!("write {}", servers.display()))?;
     let mut command = Command::new(program);
-    command.arg("-db").arg("-f").arg(&paths.proxy_shared).arg("-f").arg(servers);
+    command.arg("-db").arg("-f").arg(&setup.proxy_shared).arg("-f").arg(servers);
     command.args(["-n", &connections()?.to_string()]);
     command.env("MESSENGER_BIND", format!("127.0.0.1:{}", addresses.port));
     Ok(command)
@@ -99,7 +98,7 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::up::services::Listeners;
+    use crate::system::Listeners;
 
     #[test]
     fn every_gateway_is_listed_with_its_health_check() {
