@@ -71,7 +71,7 @@ impl<'a> Steps<'a> {
             options.url = variable("TEST_REDIS_URL");
             let redis = Redis::start(options, &say)?;
             let mut cargo = project.cargo();
-            cargo.args(["test", "--workspace", "--"]).args(filters);
+            cargo.args(["test", "--workspace", "--no-fail-fast", "--"]).args(filters);
             cargo.env("TEST_DATABASE_URL", postgres.admin_url()).env("TEST_REDIS_URL", redis.url());
             succeed(&mut cargo, interrupt)
         })
