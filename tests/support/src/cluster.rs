@@ -128,6 +128,15 @@ impl Cluster {
         server.unwrap_or_else(|| panic!("the cluster shares Redis"))
     }
 
+    /// URL of the cluster's own Redis.
+    ///
+    /// # Panics
+    /// When it has none.
+    #[must_use]
+    pub fn redis_url(&self) -> String {
+        self.redis.as_ref().map_or_else(|| panic!("the cluster shares Redis"), Redis::url)
+    }
+
     /// Kills gateway `index` where it stands.
     pub async fn kill(&mut self, index: usize) {
         self.gateways[index].signal(Signal::SIGKILL);
@@ -148,12 +157,45 @@ impl Cluster {
     /// # Panics
     /// When it does not start.
     pub async fn restart(&mut self, index: usize) {
-        let gateway = &mut self.gateways[index];
+        self.start_again(index).await;
+        self.ready(index).await;
+    }
+
+    /// Starts gateway `index` again after its end, on the same address; it may not be ready.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_again(&mut self, index: usize) {
+        let started = self.gateways[index].start_again(&[("GATEWAY_HTTP_ADDR", "http")]).await;
+        started.unwrap_or_else(|error| panic!("start gateway {index} again: {error:#}"));
+    }
+
+    /// Waits until gateway `index` is ready.
+    ///
+    /// # Panics
+    /// When it does not become so.
+    pub async fn ready(&self, index: usize) {
+        let ready = self.gateways[index].ready().await;
+        ready.unwrap_or_else(|error| panic!("wait for gateway {index}: {error:#}"));
+    }
+
+    /// Kills the accounts service where it stands.
+    pub async fn kill_accounts(&mut self) {
+        self.accounts.signal(Signal::SIGKILL);
+        self.accounts.exit(PATIENCE).await;
+    }
+
+    /// Starts the accounts service again after its end, on the same addresses, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart_accounts(&mut self) {
         let started = async {
-            gateway.start_again("GATEWAY_HTTP_ADDR").await?;
-            gateway.ready().await
+            let addresses = [("ACCOUNTS_HTTP_ADDR", "http"), ("ACCOUNTS_GRPC_ADDR", "grpc")];
+            self.accounts.start_again(&addresses).await?;
+            self.accounts.ready().await
         };
-        started.await.unwrap_or_else(|error| panic!("restart gateway {index}: {error:#}"));
+        started.await.unwrap_or_else(|error| panic!("restart accounts: {error:#}"));
     }
 
     /// Stops gateway `index` where it is, connections open: a machine that hangs.

@@ -79,13 +79,16 @@ impl Service {
         listener(&self.log, name).await
     }
 
-    /// Starts it again after its end; `address` is the environment's key of its public address, which stays.
-    pub(crate) async fn start_again(&mut self, address: &str) -> Result<()> {
+    /// Starts it again after its end; `addresses` are the listeners that stay where they were, each by the environment's
+    /// key of its address and by its name.
+    pub(crate) async fn start_again(&mut self, addresses: &[(&str, &str)]) -> Result<()> {
         if self.process.exited()?.is_none() {
             bail!("{} is still running", self.launch.program);
         }
         let mut launch = self.launch.clone();
-        launch.set(address, &self.http);
+        for (key, name) in addresses {
+            launch.set(key, self.listener(name).await?);
+        }
         let started = Self::start(launch).await?;
         self.earlier.push(Arc::clone(&self.log));
         (self.process, self.log, self.admin) = (started.process, started.log, started.admin);

@@ -23,12 +23,18 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// The cluster of three gateways that all tests share which change nothing but their own users' chats.
 pub(crate) async fn shared() -> Shared {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
-    let options = ClusterOptions { gateways: 3, ..ClusterOptions::default() };
-    Shared(CLUSTER.get_or_init(|| Cluster::start(options)).await)
+    Shared::start(&CLUSTER, ClusterOptions { gateways: 3, ..ClusterOptions::default() }).await
 }
 
 /// A share in a cluster that ends with the process; a test that fails shows its logs.
 pub(crate) struct Shared(&'static Cluster);
+
+impl Shared {
+    /// A share in the cluster of `cell`; the first one starts it.
+    pub(crate) async fn start(cell: &'static OnceCell<Cluster>, options: ClusterOptions<'_>) -> Self {
+        Self(cell.get_or_init(|| Cluster::start(options)).await)
+    }
+}
 
 impl Deref for Shared {
     type Target = Cluster;

@@ -66,5 +66,6 @@ impl Socket {
 }
 
 pub(crate) fn request(kind: &str, params: Value) -> String {
-    json!({ "type": kind, "params": params }).to_string()
+    let frame = [("type".to_owned(), kind.into()), ("params".to_owned(), params)];
+    Value::Object(frame.into_iter().collect()).to_string()
 }
