@@ -19,6 +19,9 @@ use crate::service::{Launch, PATIENCE, Service};
 /// Log lines of each process that a failed test shows.
 const SHOWN_LINES: usize = 40;
 
+/// Database of a cluster on a PostgreSQL of its own.
+const OWN_DATABASE: &str = "cluster";
+
 /// What every process gets unless the options say otherwise: free ports, cheap hashes, short passwords, few
 /// connections, logs that a program can read, and time enough for a machine that is busy with other tests.
 const SETTINGS: &[(&str, &str)] = &[
@@ -241,14 +244,17 @@ impl Database {
     fn url_for(&self, schema: &str) -> String {
         match self {
             Self::Shared(database) => database.url_for(schema),
-            Self::Own(postgres) => with_schema(&postgres.url("postgres"), schema),
+            Self::Own(postgres) => with_schema(&postgres.url(OWN_DATABASE), schema),
         }
     }
 }
 
 async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
     let database = match options.postgres {
-        Some(postgres) => Database::Own(Box::new(postgres)),
+        Some(postgres) => {
+            empty(&postgres).await?;
+            Database::Own(Box::new(postgres))
+        }
         None => Database::Shared(database().await),
     };
     let keys = KeyFolder::new()?;
@@ -278,6 +284,13 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         service.ready().await?;
     }
     Ok(cluster)
+}
+
+/// A durable server still has the data of the run before.
+async fn empty(postgres: &Postgres) -> Result<()> {
+    let admin = connect(&postgres.admin_url()).await?;
+    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {OWN_DATABASE} WITH (FORCE)")).await?;
+    admin.batch_execute(&format!("CREATE DATABASE {OWN_DATABASE}")).await.context("create the database")
 }
 
 fn own_settings(keys: &KeyFolder, redis_url: &str) -> [(&'static str, String); 5] {
