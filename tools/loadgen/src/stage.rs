@@ -53,15 +53,15 @@ pub(crate) async fn set(options: &Options, members: &[Member]) -> Result<Vec<Con
     }
 }
 
-/// Neighbours talk: with several gateways they sit on different ones.
+/// Neighbours talk: with several gateways they sit on different ones. Every other pair talks the other way, so
+/// that all gateways send and all deliver.
 fn pairs(members: &[Member], pace: impl Fn(u32) -> Pace) -> Vec<Conversation> {
-    let pair = |(index, pair): (u32, &[Member])| Conversation {
-        roles: vec![Role {
-            member: 2 * index as usize,
-            target: Target::User(pair[1].user_id),
-            pace: pace(index),
-        }],
-        listeners: vec![2 * index as usize + 1],
+    let pair = |(index, pair): (u32, &[Member])| {
+        let first = 2 * index as usize;
+        let (from, to) = if index % 2 == 0 { (0, 1) } else { (1, 0) };
+        let target = Target::User(pair[to].user_id);
+        let roles = vec![Role { member: first + from, target, pace: pace(index) }];
+        Conversation { roles, listeners: vec![first + to] }
     };
     (0..).zip(members.chunks_exact(2)).map(pair).collect()
 }

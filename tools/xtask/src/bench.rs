@@ -91,13 +91,18 @@ fn conclude(outcome: &Outcome, folder: &Path, console: &Console) -> Result<()> {
     let before = previous.as_ref().filter(|previous| previous.conditions == outcome.conditions);
     table::text(outcome, before).lines().for_each(|line| console.line(line));
     console.line(&format!("\n  kept in {}", folder.join(outcome::LATEST).display()));
-    let broken: Vec<_> = outcome.loads.iter().filter(|load| !load.report.kept_the_promise()).collect();
-    if broken.is_empty() {
-        return Ok(());
+    judge(outcome)
+}
+
+/// # Errors
+/// When a load broke the promise.
+fn judge(outcome: &Outcome) -> Result<()> {
+    let broken = outcome.loads.iter().filter(|load| !load.report.kept_the_promise());
+    let broken: Vec<_> = broken.map(|load| format!("{}: {:?}", load.name, load.report.breaches)).collect();
+    if !broken.is_empty() {
+        bail!("not every message arrived once and in order ({})", broken.join("; "));
     }
-    let broken: Vec<_> =
-        broken.iter().map(|load| format!("{}: {:?}", load.name, load.report.breaches)).collect();
-    bail!("not every message arrived once and in order ({})", broken.join("; "))
+    Ok(())
 }
 
 /// A benchmark under way.
@@ -145,5 +150,19 @@ impl Bench<'_> {
             bail!("{name} failed ({status})");
         }
         serde_json::from_str(&text).with_context(|| format!("read the result of {name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lost_message_fails_the_benchmark() {
+        let mut outcome = outcome::tests::outcome();
+        judge(&outcome).expect("nothing is wrong");
+        outcome.loads[1].report.breaches.lost = 1;
+        let error = judge(&outcome).expect_err("a message was lost").to_string();
+        assert!(error.contains("group: Breaches { lost: 1"), "{error}");
     }
 }

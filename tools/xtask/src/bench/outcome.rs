@@ -49,3 +49,42 @@ impl Outcome {
         self.loads.iter().find(|load| load.name == name)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::bench::limits::{Echo, Inserts};
+    use crate::bench::load::tests::load;
+
+    /// Two loads like those of [`load`].
+    pub(in crate::bench) fn outcome() -> Outcome {
+        let postgres = Inserts {
+            single_one_connection: 500.0,
+            single_eight_connections: 1_600.0,
+            batched: 20_000.0,
+            send_batch: 4_000.0,
+        };
+        Outcome {
+            conditions: Conditions { profile: "up".to_owned(), seconds: 10, gateways: 2 },
+            limits: Limits { postgres, echo: Echo { per_second: 123_456.0, p50: 2_000, p99: 9_990 } },
+            loads: vec![load("private"), load("group")],
+        }
+    }
+
+    #[test]
+    fn the_result_before_is_kept_and_returned() {
+        let folder = std::env::temp_dir().join(format!("messenger-outcome-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("folder");
+        let mut outcome = outcome();
+        assert!(outcome.keep(&folder).expect("first").is_none());
+        outcome.conditions.gateways = 3;
+        let before = outcome.keep(&folder).expect("second").expect("the first one");
+        assert_eq!(before.conditions.gateways, 2);
+        let previous = std::fs::read(folder.join(PREVIOUS)).expect("previous");
+        let previous: Outcome = serde_json::from_slice(&previous).expect("JSON");
+        assert_eq!(previous.conditions, before.conditions);
+        std::fs::write(folder.join(LATEST), "of another version").expect("write");
+        assert!(outcome.keep(&folder).expect("third").is_none());
+        std::fs::remove_dir_all(&folder).expect("remove");
+    }
+}

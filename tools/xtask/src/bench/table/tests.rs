@@ -1,21 +1,5 @@
 use super::*;
-use crate::bench::limits::{Echo, Inserts};
-use crate::bench::load::tests::load;
-use crate::bench::outcome::Conditions;
-
-fn outcome() -> Outcome {
-    let postgres = Inserts {
-        single_one_connection: 500.0,
-        single_eight_connections: 1_600.0,
-        batched: 20_000.0,
-        send_batch: 4_000.0,
-    };
-    Outcome {
-        conditions: Conditions { profile: "up".to_owned(), seconds: 10, gateways: 2 },
-        limits: Limits { postgres, echo: Echo { per_second: 123_456.0, p50: 2_000, p99: 9_990 } },
-        loads: vec![load("private"), load("group")],
-    }
-}
+use crate::bench::outcome::tests::outcome;
 
 /// Words of the line that begins with `start`, without it.
 fn cells(text: &str, start: &str) -> Vec<String> {
