@@ -106,6 +106,10 @@ impl IntoResponse for Refusal {
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
+            // The rest of the body is not read, so the connection ends: said, lest a request that follows be lost.
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             _ => {}
         }
         if let Some(cause) = self.cause {

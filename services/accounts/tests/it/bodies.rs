@@ -141,7 +141,9 @@ async fn a_large_body_is_refused_whether_announced_or_not() {
         service.request(Method::POST, "/auth/login").header("content-type", "application/json").body(body)
     };
     Answer::of(post(padded(65_536).into())).await.refused(404, "wrong_credentials");
-    Answer::of(post(padded(65_537).into())).await.refused(413, "too_large");
+    let large = Answer::of(post(padded(65_537).into())).await;
+    large.refused(413, "too_large");
+    assert_eq!(large.header("connection"), "close", "what was not read must not be taken for a request");
     let head = "POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
     let announced = raw(&service, &format!("{head}content-length: 1000000000\r\n\r\n{{"));
     assert!(announced.starts_with("HTTP/1.1 413"), "{announced}");
