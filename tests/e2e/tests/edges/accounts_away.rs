@@ -17,7 +17,7 @@ async fn code(socket: &mut Socket, frame: &str) -> Option<String> {
 
 #[tokio::test]
 async fn known_users_go_on_and_unknown_ones_are_refused_for_a_while() {
-    let settings = [("GATEWAY_ACCOUNTS_DEADLINE_MS", "1000"), ("GATEWAY_ACCOUNTS_BREAKER_PAUSE_MS", "200")];
+    let settings = [("GATEWAY_ACCOUNTS_BREAKER_PAUSE_MS", "200")];
     let options = ClusterOptions { gateways: 2, settings: &settings, ..ClusterOptions::default() };
     let mut cluster = Cluster::start(options).await;
     let people = People::of(&cluster);

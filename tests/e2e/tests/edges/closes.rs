@@ -24,7 +24,7 @@ async fn stage() -> Shared {
     let settings = [
         ("GATEWAY_SOCKETS_PER_USER", &*SOCKETS.to_string()),
         ("GATEWAY_OUTBOX_BYTES", "65536"),
-        ("GATEWAY_WRITE_STALL_MS", "1500"),
+        ("GATEWAY_WRITE_STALL_MS", "2000"),
     ];
     Shared::start(&CLUSTER, ClusterOptions { gateways: 2, settings: &settings, ..ClusterOptions::default() })
         .await
