@@ -69,7 +69,7 @@ impl Store {
         rows.first().map_or(Ok(Seq::ZERO), |row| Ok(Seq(row.try_get(0)?)))
     }
 
-    /// What has been committed since the transaction id `from`, [`SWEEP_TRANSACTIONS`] of it at most; without
+    /// What has been committed since the transaction id `from`, a bounded part of it; without
     /// one only where to begin.
     ///
     /// # Errors
