@@ -106,6 +106,11 @@ impl<T> Track<T> {
         self.members.is_empty()
     }
 
+    /// Whether entries are of interest that concern nobody by name: a member is here, or may be about to come.
+    pub(super) fn is_followed(&self) -> bool {
+        !self.is_deserted() || !self.gate.is_settled()
+    }
+
     fn remember(&mut self, user: UserId, seq: Seq, member: bool) {
         if self.changes.len() == CHANGES_MAX {
             self.changes.pop_front();

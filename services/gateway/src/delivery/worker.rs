@@ -3,7 +3,8 @@
 //!
 //! Invariant: every entry whose transaction id lies before `cursor` and that concerns somebody present has been offered
 //! to the gate of its conversation. So a conversation without a track has nothing undelivered before `cursor`, and a
-//! new track finds its position there.
+//! new track finds its position there. A group whose last member here was taken out keeps its track for a while: what
+//! it has delivered may lie after `cursor`, and a member who comes back must not hear it again.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -26,7 +27,7 @@ use crate::store;
 
 /// Inputs taken at once.
 const BATCH: usize = 256;
-/// A dialog in which nothing happened for this long is forgotten.
+/// A dialog in which nothing happened for this long is forgotten, and a group that has no member here any more.
 const IDLE: Duration = Duration::from_secs(600);
 
 /// What a worker is told.
@@ -161,7 +162,7 @@ impl Worker {
     /// Whether somebody here may have to hear of it.
     fn concerns(&self, conversation: ConversationId, users: Option<(UserId, UserId)>) -> bool {
         let present = |(a, b)| self.present.contains_key(&a) || self.present.contains_key(&b);
-        self.tracks.contains_key(&conversation) || users.is_some_and(present)
+        self.tracks.get(&conversation).is_some_and(Track::is_followed) || users.is_some_and(present)
     }
 
     /// The conversation's track, begun if need be. Nothing can have come before the first entry.
@@ -183,7 +184,9 @@ impl Worker {
             Track::new(*generations, Some(group.last_seq), now)
         });
         let deserted = track.is_deserted();
-        if !track.attach(user, group.joined_seq, group.last_seq) {
+        // A track that nobody needed may lag behind: what was said before this socket came is no news to it.
+        let from = if deserted { group.joined_seq.max(group.last_seq.next()) } else { group.joined_seq };
+        if !track.attach(user, from, group.last_seq) {
             return;
         }
         presence.groups.insert(group.conversation);
@@ -203,9 +206,11 @@ impl Worker {
         }
         let presence = entry.remove();
         for group in presence.groups {
-            if let Some(track) = self.tracks.get_mut(&group) {
-                track.detach(user);
-                self.leave_if_deserted(group);
+            let Some(track) = self.tracks.get_mut(&group) else { continue };
+            track.detach(user);
+            if track.is_deserted() {
+                self.tracks.remove(&group);
+                self.context.bus.leave(Channel::Conversation(group));
             }
         }
         for (dialog, peer) in presence.dialogs {
@@ -214,13 +219,6 @@ impl Worker {
             }
         }
         true
-    }
-
-    fn leave_if_deserted(&mut self, group: ConversationId) {
-        if self.tracks.get(&group).is_some_and(Track::is_deserted) {
-            self.tracks.remove(&group);
-            self.context.bus.leave(Channel::Conversation(group));
-        }
     }
 
     /// Applies an answer to the track that asked for it, if it still is the same.
@@ -266,7 +264,9 @@ impl Worker {
             if let Some(presence) = self.present.get_mut(&user) {
                 presence.groups.remove(&conversation);
             }
-            self.leave_if_deserted(conversation);
+            if track.is_deserted() {
+                self.context.bus.leave(Channel::Conversation(conversation));
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Groups whose members sit on different gateways: who is told what, from when on, until when.
 
-use messenger_support::Cluster;
+use messenger_support::{Cluster, ClusterOptions};
 use serde_json::{Value, json};
 
 use crate::people::{People, Person, shared};
@@ -108,6 +108,37 @@ async fn a_member_who_left_hears_nothing_more() {
     let page = json!({ "groupId": group, "limit": 5, "page": 1 });
     let refused = bob.socket.refused("getlatestMessageGroup", page).await;
     assert_eq!(refused, "User is not a member of this group");
+}
+
+/// The sweep hardly ever runs, so that what a gateway forgets it does not learn again in time.
+#[tokio::test]
+async fn a_member_who_is_added_again_hears_nothing_twice_and_nothing_of_the_time_between() {
+    let settings = [("GATEWAY_SWEEP_MS", "60000")];
+    let options = ClusterOptions { gateways: 2, settings: &settings, ..ClusterOptions::default() };
+    let cluster = Cluster::start(options).await;
+    let people = People::of(&cluster);
+    let mut ann = Member::new(&people, &cluster, "Ann", 0).await;
+    let mut bob = Member::new(&people, &cluster, "Bob", 1).await;
+    let group = ann.found().await;
+    let added = format!("User #{} added in group.", ann.person.email);
+    for round in 1..=3 {
+        ann.add(group, &bob).await;
+        ann.hears("addUserInGroup", &added).await;
+        bob.hears("addUserInGroup", &added).await;
+        ann.say(group, &format!("welcome {round}")).await;
+        bob.hears("messageInGroup", &format!("welcome {round}")).await;
+        bob.socket.ask("leaveGroup", json!({ "groupId": group })).await;
+        ann.hears("leaveGroup", &format!("User {} has left the group.", bob.person.email)).await;
+        ann.say(group, "behind the back of Bob").await;
+    }
+    let another = bob.person.socket(&cluster, 1).await;
+    ann.add(group, &bob).await;
+    ann.hears("addUserInGroup", &added).await;
+    let sent = ann.say(group, "the last").await;
+    for socket in [&mut bob.socket, &mut { another }] {
+        assert_eq!(socket.push("addUserInGroup").await["message"], added);
+        assert_eq!(socket.push("messageInGroup").await["seq"], sent["seq"]);
+    }
 }
 
 #[tokio::test]
