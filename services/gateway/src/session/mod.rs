@@ -222,10 +222,11 @@ impl<W: Wire> Session<W> {
     /// Writes all replies and events that are ready, with one flush.
     async fn write(&mut self, first: Option<(Tag, Result<Reply, GatewayError>)>) -> Result<(), End> {
         let mut out = Vec::new();
-        let mut next = first;
+        // Replies first: what a request has caused must not come before its answer.
+        let mut next = first.or_else(|| self.ready_reply());
         while let Some((tag, result)) = next {
             out.push(Outbound::Text(self.dialect.reply(&tag, &result).into()));
-            next = if self.replies.is_empty() { None } else { self.replies.next().now_or_never().flatten() };
+            next = self.ready_reply();
         }
         let drained = self.attachment.outbox().drain(&mut self.frames);
         for frame in self.frames.drain(..) {
@@ -240,6 +241,10 @@ impl<W: Wire> Session<W> {
             Drained::Open => Ok(()),
             Drained::Closed(reason) => Err(End::Close(reason)),
         }
+    }
+
+    fn ready_reply(&mut self) -> Option<(Tag, Result<Reply, GatewayError>)> {
+        if self.replies.is_empty() { None } else { self.replies.next().now_or_never().flatten() }
     }
 
     async fn feed_all(&mut self, out: Vec<Outbound>) -> Result<(), End> {
