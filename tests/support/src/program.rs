@@ -1,6 +1,8 @@
 //! The services' programs, which cargo puts beside the tests and does not build for them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,11 +10,23 @@ use anyhow::{Context as _, Result, bail};
 /// What to do about a program that is missing or old; `cargo xtask test` does it by itself.
 const BUILD: &str = "build it with `cargo build -p messenger-accounts -p messenger-gateway`";
 
-/// The program `name` of the profile that the running test was built with.
+/// The program `name` of the profile that the running test was built with. Looked at once a process: who edits while
+/// the tests run does not disturb them.
 ///
 /// # Errors
 /// When it was not built, or one of the sources that it was built from has changed since.
-pub(crate) fn program(name: &str) -> Result<PathBuf> {
+pub(crate) fn program(name: &'static str) -> Result<PathBuf> {
+    static FOUND: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(program) = found.get(name) {
+        return Ok(program.clone());
+    }
+    let program = find(name)?;
+    found.insert(name, program.clone());
+    Ok(program)
+}
+
+fn find(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe().context("find the running test")?;
     let folder = test.ancestors().nth(2).context("find the folder of the programs")?;
     let program = folder.join(name);
