@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
@@ -100,6 +100,8 @@ pub fn pool(config: &PostgresConfig) -> Result<Pool, BadUrl> {
         .wait_timeout(Some(config.wait))
         .create_timeout(Some(config.wait))
         .recycle_timeout(Some(config.wait))
+        // The connection used last has the warmest caches on the server's side.
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|_| BadUrl)

@@ -10,6 +10,7 @@ use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tokio::time::interval;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -17,10 +18,15 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use crate::env::Env;
+use crate::lifecycle::Tasks;
 
 /// Upper bounds of the latency histograms' buckets, seconds.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds of the buckets of histograms that count rows.
+const ROWS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+/// How often the recorder tidies up. What it has not tidied up it keeps, so this bounds its memory.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// How long the last spans may take to leave at the stop.
 const FLUSH: Duration = Duration::from_secs(2);
 /// Libraries whose spans would trace the exporter itself.
@@ -104,8 +110,23 @@ impl Telemetry {
         tracing_subscriber::registry().with(output.with_filter(filter)).with(traces).try_init()?;
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
+            .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)?
             .install_recorder()?;
         Ok(Self { provider, metrics })
+    }
+
+    /// Keeps the recorder tidy until the stop: without it histograms grow for as long as nobody reads them.
+    pub fn keep_up(&self, tasks: &Tasks) {
+        let (metrics, stop) = (self.metrics.clone(), tasks.stop().clone());
+        tasks.spawn_essential("metrics upkeep", async move {
+            let mut due = interval(UPKEEP);
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = due.tick() => metrics.run_upkeep(),
+                }
+            }
+        });
     }
 
     /// Renders the metrics as Prometheus text.

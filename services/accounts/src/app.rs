@@ -31,6 +31,7 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let listeners = Listeners::bind(&config.listen)?;
     let connection = postgres::connection_config(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
     migrate::verify(&connection, &migrations::migrations::runner()).await.context("check the schema")?;
+    telemetry.keep_up(lifecycle.tasks());
     let app = App::build(&config, Arc::new(SystemClock), lifecycle.tasks())?;
     app.run(&config, listeners, &telemetry, lifecycle.tasks())?;
     let code = lifecycle.run(config.stop_deadline).await;

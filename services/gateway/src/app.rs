@@ -41,6 +41,7 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let connection = postgres::connection_config(&config.postgres).context("GATEWAY_DATABASE_URL")?;
     migrate::verify(&connection, &migrations::runner()).await.context("check the schema")?;
     let tasks = lifecycle.tasks().clone();
+    telemetry.keep_up(&tasks);
     let (handshakes, readiness) = build(&config, &tasks)?;
     let admin = admin::router(readiness, telemetry.metrics());
     let router = http::router(Arc::new(handshakes));
