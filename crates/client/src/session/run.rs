@@ -122,6 +122,7 @@ impl<L: Link> Runner<L> {
     }
 
     async fn prepare(&self, sender: &Sender) -> Result<(), Lost> {
+        self.shared.chats().catch_up();
         let in_doubt = self.shared.outbox().is_in_doubt();
         if in_doubt && let Some(letter) = self.head() {
             let outcome = send(sender, &letter).await;
@@ -132,6 +133,7 @@ impl<L: Link> Runner<L> {
         for chat in chats {
             self.read_again(sender, chat).await?;
         }
+        self.shared.chats().caught_up();
         Ok(())
     }
 
@@ -214,7 +216,7 @@ impl<L: Link> Runner<L> {
                 let Letter { chat, content, .. } = letter.clone();
                 let (created_at, id) = (sent.created_at.clone(), sent.message_id);
                 let line = ChatLine::own(chat, self.shared.user_id, content, created_at, id);
-                self.shared.chats().arrived(&line);
+                self.shared.chats().sent(&line);
                 Event::Sent(letter, sent)
             }
             Err(RequestError::Refused(refusal)) => {

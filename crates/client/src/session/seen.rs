@@ -16,6 +16,8 @@ pub(super) struct OpenChats {
     limit: usize,
     /// In the order they were opened.
     chats: VecDeque<(Chat, Seen)>,
+    /// What was missed is not read yet: a line noted now may have unknown ones before it.
+    catching_up: bool,
 }
 
 /// What a page brought.
@@ -36,11 +38,24 @@ struct Mark {
     created_at: Option<String>,
     text: String,
     message_id: Option<i64>,
+    /// Nothing before it is unknown.
+    sure: bool,
 }
 
 impl OpenChats {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, chats: VecDeque::new() }
+        Self { limit, chats: VecDeque::new(), catching_up: false }
+    }
+
+    /// There is a new socket, and pages will be read again.
+    pub(super) fn catch_up(&mut self) {
+        self.catching_up = true;
+    }
+
+    /// All chats were read again.
+    pub(super) fn caught_up(&mut self) {
+        self.catching_up = false;
+        self.chats.iter_mut().flat_map(|(_, seen)| &mut seen.0).for_each(|mark| mark.sure = true);
     }
 
     /// Opens a chat of which `lines` were shown, oldest first.
@@ -50,7 +65,7 @@ impl OpenChats {
             self.chats.pop_front();
         }
         let mut seen = Seen::default();
-        lines.iter().for_each(|line| seen.remember(line));
+        lines.iter().for_each(|line| seen.remember(line, true));
         self.chats.push_back((chat, seen));
     }
 
@@ -64,7 +79,15 @@ impl OpenChats {
 
     /// Notes a line that came by itself; whether it is to be shown.
     pub(super) fn arrived(&mut self, line: &ChatLine) -> bool {
-        line.chat.and_then(|chat| self.seen(chat)).is_none_or(|seen| seen.arrived(line))
+        let sure = !self.catching_up;
+        line.chat.and_then(|chat| self.seen(chat)).is_none_or(|seen| seen.arrived(line, sure))
+    }
+
+    /// Notes an own message that was acknowledged. What others said before it may still be on its way.
+    pub(super) fn sent(&mut self, line: &ChatLine) {
+        if let Some(seen) = line.chat.and_then(|chat| self.seen(chat)) {
+            seen.arrived(line, false);
+        }
     }
 
     /// Notes a page of `chat`, newest line first, of at most `limit` lines.
@@ -79,7 +102,7 @@ impl OpenChats {
 }
 
 impl Seen {
-    fn remember(&mut self, line: &ChatLine) {
+    fn remember(&mut self, line: &ChatLine, sure: bool) {
         if self.0.len() >= REMEMBERED {
             self.0.pop_front();
         }
@@ -88,10 +111,11 @@ impl Seen {
             created_at: line.created_at.clone(),
             text: line.text.clone(),
             message_id: line.message_id,
+            sure,
         });
     }
 
-    fn arrived(&mut self, line: &ChatLine) -> bool {
+    fn arrived(&mut self, line: &ChatLine, sure: bool) -> bool {
         if line.message_id.is_some() && self.0.iter().any(|mark| mark.message_id == line.message_id) {
             return false;
         }
@@ -100,7 +124,7 @@ impl Seen {
             mark.message_id = line.message_id;
             return false;
         }
-        self.remember(line);
+        self.remember(line, sure);
         true
     }
 
@@ -108,17 +132,19 @@ impl Seen {
         let mut unmet: Vec<&Mark> = self.0.iter().collect();
         let mut meet = |line: &ChatLine| {
             let met = unmet.iter().rposition(|mark| mark.is(line));
-            met.map(|index| unmet.remove(index)).is_some()
+            met.map(|index| unmet.remove(index).sure)
         };
-        let met: Vec<bool> = page.iter().map(&mut meet).collect();
-        // What is older than the oldest line that was shown was not missed, only never asked for.
-        let oldest = met.iter().rposition(|met| *met);
+        let met: Vec<Option<bool>> = page.iter().map(&mut meet).collect();
+        // What is older than the oldest line that was shown was not missed, only never asked for. An own message is
+        // no such line: it is acknowledged apart from what others say.
+        let oldest = met.iter().rposition(|met| *met == Some(true));
         let gap = full && oldest.is_none();
         let since = oldest.unwrap_or(page.len());
-        let news = page.into_iter().zip(met).take(since).filter(|(_, met)| !met).map(|(line, _)| line);
+        let news =
+            page.into_iter().zip(met).take(since).filter(|(_, met)| met.is_none()).map(|(line, _)| line);
         let mut lines: Vec<ChatLine> = news.collect();
         lines.reverse();
-        lines.iter().for_each(|line| self.remember(line));
+        lines.iter().for_each(|line| self.remember(line, false));
         News { lines, gap }
     }
 }
@@ -190,6 +216,20 @@ mod tests {
         let news = opened(&[row(1, "a")]).read_again(CHAT, page(), 2);
         assert_eq!(news, News { lines: vec![row(8, "h"), row(9, "i")], gap: true });
         assert!(!opened(&[]).read_again(CHAT, page(), 3).gap, "a page that is not full is all there is");
+    }
+
+    #[test]
+    fn an_own_message_hides_no_gap() {
+        let mut chats = opened(&[row(1, "a")]);
+        chats.sent(&push(6, "mine", 6));
+        chats.catch_up();
+        chats.sent(&push(9, "in doubt", 9));
+        let page = || vec![row(9, "in doubt"), row(8, "h"), row(7, "g"), row(6, "mine")];
+        let news = chats.read_again(CHAT, page(), 4);
+        assert_eq!(news, News { lines: vec![row(7, "g"), row(8, "h")], gap: true });
+        assert!(chats.read_again(CHAT, page(), 4).gap, "until all that was missed is read");
+        chats.caught_up();
+        assert_eq!(chats.read_again(CHAT, page(), 4), News { lines: vec![], gap: false });
     }
 
     #[test]
