@@ -38,6 +38,8 @@ struct Writer {
     /// What is known, from wherever.
     known: HashSet<String>,
     reconnects: u32,
+    /// More was written while offline than the session has read.
+    behind: bool,
 }
 
 /// What all writers share.
@@ -96,24 +98,26 @@ impl Writer {
                 return true;
             }
             Event::Offline { .. } => self.reconnects += 1,
-            Event::Online => self.read_back().await,
-            Event::Line(_) | Event::Gap(_) => {}
+            Event::Gap(_) => self.behind = true,
+            Event::Online if self.behind => self.behind = !self.read_back().await,
+            Event::Line(_) | Event::Online => {}
             odd @ (Event::Failed(..) | Event::Odd(_) | Event::Stopped(_)) => panic!("{}: {odd:?}", self.name),
         }
         false
     }
 
-    /// Reads the whole history, since more was written meanwhile than one page holds.
-    async fn read_back(&mut self) {
+    /// Reads the whole history, since more was written meanwhile than one page holds; false when there is no
+    /// connection again.
+    async fn read_back(&mut self) -> bool {
         for page in 1.. {
-            // Without a connection again: the next one reads.
-            let Ok(lines) = self.session.history(self.group, PAGE, page).await else { return };
+            let Ok(lines) = self.session.history(self.group, PAGE, page).await else { return false };
             let is_last = lines.len() < PAGE as usize;
             self.known.extend(lines.into_iter().map(|line| line.text));
             if is_last {
-                return;
+                return true;
             }
         }
+        false
     }
 }
 
@@ -181,6 +185,7 @@ async fn begin(cluster: &Cluster) -> (Arc<Load>, JoinSet<Writer>) {
             heard: HashSet::new(),
             known: HashSet::new(),
             reconnects: 0,
+            behind: false,
         };
         writers.push(writer);
     }
