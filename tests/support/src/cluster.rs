@@ -2,7 +2,6 @@
 //! and channels of their own.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use nix::sys::signal::Signal;
 use tokio_postgres::Client;
 
 use crate::database::{TestDatabase, connect, database, with_schema};
+use crate::key_folder::KeyFolder;
 use crate::servers::servers;
 use crate::service::{Launch, PATIENCE, Service};
 
@@ -298,32 +298,10 @@ fn own_settings(keys: &KeyFolder, redis_url: &str) -> [(&'static str, String); 5
     // Channels of no other test, in this process or another one.
     let prefix = format!("t-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     [
-        ("ACCOUNTS_SIGNING_KEY_FILE", keys.0.join("signing.pem").display().to_string()),
+        ("ACCOUNTS_SIGNING_KEY_FILE", keys.file()),
         ("ACCOUNTS_REDIS_URL", redis_url.to_owned()),
         ("ACCOUNTS_REDIS_PREFIX", prefix.clone()),
         ("GATEWAY_REDIS_URL", redis_url.to_owned()),
         ("GATEWAY_REDIS_PREFIX", prefix),
     ]
-}
-
-/// A folder for the signing key, removed when dropped.
-#[derive(Debug)]
-struct KeyFolder(PathBuf);
-
-impl KeyFolder {
-    fn new() -> Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("messenger-keys-{}-{number}", std::process::id()));
-        // What a killed run of the same number left behind.
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir(&folder).with_context(|| format!("create {}", folder.display()))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for KeyFolder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -8,6 +8,7 @@ mod cluster;
 mod collector;
 mod database;
 mod http;
+mod key_folder;
 mod log;
 mod program;
 mod servers;
