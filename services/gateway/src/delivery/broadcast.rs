@@ -26,8 +26,11 @@ pub(super) fn broadcast(hub: &Hub, item: &Item, event: &Event, users: impl Itera
                 Dialect::Seed => seed.get_or_init(|| encode(Dialect::Seed, event)),
             };
             if let Some(text) = encoded {
-                outbox
-                    .push(Frame { text: text.clone(), origin: (event.entry.sender, event.entry.client_id) });
+                outbox.push(Frame {
+                    text: text.clone(),
+                    place: (event.entry.conversation, event.entry.seq),
+                    origin: (event.entry.sender, event.entry.client_id),
+                });
                 sockets += 1;
             }
         });

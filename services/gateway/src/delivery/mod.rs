@@ -12,6 +12,7 @@ mod worker;
 
 pub use sweep::SweepConfig;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use messenger_chassis::lifecycle::Tasks;
@@ -21,7 +22,7 @@ use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::domain::close::Close;
 use crate::domain::event::Event;
-use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::ids::{ConversationId, UserId, Xid};
 use crate::fanout::{Bus, Channel, Listener, Rung};
 use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
@@ -49,6 +50,8 @@ pub(crate) struct Context {
     directory: Arc<dyn Directory>,
     log_reads: Semaphore,
     tasks: Tasks,
+    /// Transaction id up to which the workers have been handed every entry.
+    swept: AtomicI64,
 }
 
 /// Users whose socket is gone, on their way to a worker. A list beside the queue, because a `Drop` cannot wait for
@@ -106,7 +109,15 @@ impl Delivery {
         tasks: &Tasks,
     ) -> Arc<Self> {
         let log_reads = Semaphore::new(config.log_reads);
-        let context = Arc::new(Context { hub, bus, store, directory, log_reads, tasks: tasks.clone() });
+        let context = Arc::new(Context {
+            hub,
+            bus,
+            store,
+            directory,
+            log_reads,
+            tasks: tasks.clone(),
+            swept: AtomicI64::new(0),
+        });
         let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();
         let sweep_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|lane| lane.inputs.clone()).collect();
@@ -131,13 +142,16 @@ impl Delivery {
         self.offer(entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
     }
 
-    /// Makes a new socket take part. When this returns, everything committed from now on reaches the socket.
+    /// Makes a new socket take part. Everything committed from some moment of this call on reaches the socket, and
+    /// nothing older does.
     ///
     /// # Errors
     /// The user's groups cannot be read.
     pub async fn attach(self: &Arc<Self>, user: UserId, dialect: Dialect) -> Result<Attachment, StoreError> {
         let registration = self.context.hub.register(user, dialect);
         self.context.bus.join(Channel::User(user));
+        // Read first: whoever is present by the time that the workers take this cursor over is handed what comes after.
+        let swept = Xid(self.context.swept.load(Ordering::Acquire));
         let mut attachment = Attachment { delivery: Arc::clone(self), user, registration, told: 0 };
         for worker in &self.workers {
             // Workers end after every attachment has.
@@ -145,9 +159,11 @@ impl Delivery {
             attachment.told += 1;
         }
         // Read after the workers know the user: whatever changes later comes to them as an entry.
-        let groups = self.context.store.groups_of(user).await?;
+        let memberships = self.context.store.conversations_of(user, swept).await?;
+        let recent = memberships.iter().filter(|membership| membership.is_recent);
+        attachment.outbox().open_after(recent.map(|recent| (recent.conversation, recent.last_seq)));
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
-        for group in groups {
+        for group in memberships.into_iter().filter(|membership| membership.is_group) {
             parts[worker_of(group.conversation, self.workers.len())].push(group);
         }
         for (worker, part) in self.workers.iter().zip(parts) {

@@ -1,6 +1,7 @@
 //! Tails the log by transaction id, so that what no ring told is delivered all the same.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -38,7 +39,11 @@ pub(super) async fn sweep(
         match context.store.sweep(cursor).await {
             Ok(swept) => {
                 (cursor, caught_up, away) = (Some(swept.cursor), swept.caught_up, false);
+                let handed_over = swept.caught_up.then_some(swept.cursor);
                 hand_over(&workers, swept).await;
+                if let Some(Xid(cursor)) = handed_over {
+                    context.swept.store(cursor, Ordering::Release);
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "the log was not swept");

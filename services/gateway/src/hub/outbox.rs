@@ -1,6 +1,6 @@
 //! What waits to be written to one socket: bounded in bytes and frames, never waited for.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::SocketId;
 use crate::dialect::Dialect;
 use crate::domain::close::Close;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ConversationId, Seq, UserId};
 
 /// What may wait for one slow client. Past either limit the socket closes with [`Close::SlowConsumer`]; the client
 /// reconnects and reads what it missed from the history.
@@ -27,6 +27,8 @@ pub struct OutboxLimits {
 pub struct Frame {
     /// JSON text, UTF-8.
     pub text: Bytes,
+    /// Its place in the log.
+    pub place: (ConversationId, Seq),
     /// Who caused it, with the idempotency key: the socket that sent it has its reply and skips the event.
     pub origin: (UserId, Uuid),
 }
@@ -45,6 +47,15 @@ struct State {
     frames: VecDeque<Frame>,
     bytes: usize,
     close: Option<Close>,
+    /// Up to here the socket is told nothing. Only logs that were growing when it opened.
+    floors: HashMap<ConversationId, Seq>,
+}
+
+impl State {
+    fn is_old(&self, frame: &Frame) -> bool {
+        let (conversation, seq) = frame.place;
+        !self.floors.is_empty() && self.floors.get(&conversation).is_some_and(|floor| seq <= *floor)
+    }
 }
 
 /// The queue between the deliveries of this replica and one socket.
@@ -72,10 +83,20 @@ impl Outbox {
         self.dialect
     }
 
+    /// The socket opens: of these logs it is told only what comes after the given places. Drops what was queued before
+    /// that was known.
+    pub fn open_after(&self, places: impl Iterator<Item = (ConversationId, Seq)>) {
+        let mut state = self.lock();
+        state.floors = places.collect();
+        let queued = std::mem::take(&mut state.frames);
+        state.frames = queued.into_iter().filter(|frame| !state.is_old(frame)).collect();
+        state.bytes = state.frames.iter().map(|frame| frame.text.len()).sum();
+    }
+
     /// Queues a frame, or closes the socket when its client is too slow. Never waits.
     pub fn push(&self, frame: Frame) {
         let mut state = self.lock();
-        if state.close.is_some() {
+        if state.close.is_some() || state.is_old(&frame) {
             return;
         }
         if state.bytes + frame.text.len() > self.limits.bytes || state.frames.len() >= self.limits.frames {
@@ -128,7 +149,15 @@ mod tests {
     use super::*;
 
     fn frame(text: &'static str) -> Frame {
-        Frame { text: Bytes::from_static(text.as_bytes()), origin: (UserId(1), Uuid::nil()) }
+        at(1, 1, text)
+    }
+
+    fn at(conversation: i64, seq: i64, text: &'static str) -> Frame {
+        Frame {
+            text: Bytes::from_static(text.as_bytes()),
+            place: (ConversationId(conversation), Seq(seq)),
+            origin: (UserId(1), Uuid::nil()),
+        }
     }
 
     fn outbox(bytes: usize, frames: usize) -> Outbox {
@@ -179,5 +208,19 @@ mod tests {
         let mut frames = Vec::new();
         assert_eq!(outbox.drain(&mut frames), Drained::Closed(Close::Restart));
         assert_eq!(texts(&frames), [b"a"]);
+    }
+
+    #[test]
+    fn what_is_older_than_the_socket_is_not_told() {
+        let outbox = outbox(5, 10);
+        outbox.push(at(1, 4, "old"));
+        outbox.push(at(1, 5, "a"));
+        outbox.open_after([(ConversationId(1), Seq(4))].into_iter());
+        for frame in [at(1, 3, "older"), at(1, 6, "b"), at(2, 1, "c")] {
+            outbox.push(frame);
+        }
+        let mut frames = Vec::new();
+        assert_eq!(outbox.drain(&mut frames), Drained::Open);
+        assert_eq!(texts(&frames), [b"a", b"b", b"c"]);
     }
 }

@@ -7,7 +7,7 @@ use super::{Store, StoreError};
 use crate::domain::content::GroupName;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::error::GatewayError;
-use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
+use crate::domain::ids::{ConversationId, EntryId, Seq, UserId, Xid};
 
 pub(super) const FIND_DIALOG: &str =
     "SELECT id FROM conversations WHERE kind = 0 AND low_user = $1 AND high_user = $2";
@@ -18,19 +18,25 @@ pub(super) const ADD_MEMBER: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM add_member($1, $2, $3, $4, $5)";
 pub(super) const LEAVE_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM leave_group($1, $2)";
-pub(super) const GROUPS_OF: &str = "SELECT c.id, m.joined_seq, c.last_seq \
+pub(super) const CONVERSATIONS_OF: &str = "SELECT c.id, m.joined_seq, c.last_seq, c.kind = 1, \
+     coalesce(c.last_xid >= $2::bigint::text::xid8, false) \
      FROM members m JOIN conversations c ON c.id = m.conversation_id \
-     WHERE m.user_id = $1 AND m.left_seq IS NULL AND c.kind = 1 AND c.deleted_at IS NULL";
+     WHERE m.user_id = $1 AND m.left_seq IS NULL AND c.deleted_at IS NULL \
+     AND (c.kind = 1 OR c.last_xid >= $2::bigint::text::xid8)";
 
-/// A user's part in a group, at one moment.
+/// A user's part in a conversation, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
-    /// The group.
+    /// The conversation.
     pub conversation: ConversationId,
     /// The user may see entries from here on.
     pub joined_seq: Seq,
-    /// The group's log reached this far.
+    /// The log reached this far.
     pub last_seq: Seq,
+    /// Whether it is a group, and not a dialog.
+    pub is_group: bool,
+    /// Whether its latest entry may not have been swept yet.
+    pub is_recent: bool,
 }
 
 impl Store {
@@ -118,17 +124,19 @@ impl Store {
         })
     }
 
-    /// The groups that the user is a member of.
+    /// The groups that the user is a member of, and the dialogs with entries of the transaction `since` or later.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn groups_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
-        let rows = self.rows(GROUPS_OF, &[&user.0]).await?;
+    pub async fn conversations_of(&self, user: UserId, since: Xid) -> Result<Vec<Membership>, StoreError> {
+        let rows = self.rows(CONVERSATIONS_OF, &[&user.0, &since.0]).await?;
         let membership = |row: &Row| {
             Ok(Membership {
                 conversation: ConversationId(row.try_get(0)?),
                 joined_seq: Seq(row.try_get(1)?),
                 last_seq: Seq(row.try_get(2)?),
+                is_group: row.try_get(3)?,
+                is_recent: row.try_get(4)?,
             })
         };
         rows.iter().map(membership).collect()

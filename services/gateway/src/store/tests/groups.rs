@@ -5,7 +5,7 @@ use crate::domain::entry::EntryKind;
 use crate::domain::error::GatewayError;
 
 pub(super) use crate::store::groups::{
-    ADD_MEMBER, CREATE_GROUP, FIND_DIALOG, GROUPS_OF, LEAVE_GROUP, OPEN_DIALOG,
+    ADD_MEMBER, CONVERSATIONS_OF, CREATE_GROUP, FIND_DIALOG, LEAVE_GROUP, OPEN_DIALOG,
 };
 
 #[tokio::test]
@@ -99,8 +99,14 @@ async fn a_group_begins_with_its_creator() {
     assert_eq!((entry.recipient, &*entry.body), (Some(UserId(5)), "new name"));
     let logged = fixture.store.entries_between(entry.conversation, Seq(0), Seq(9), 9).await.unwrap();
     assert_eq!(logged[0].entry.as_ref(), Some(&entry));
-    let groups = fixture.store.groups_of(UserId(5)).await.unwrap();
-    let expected = Membership { conversation: entry.conversation, joined_seq: Seq(1), last_seq: Seq(1) };
+    let groups = fixture.store.conversations_of(UserId(5), Xid(0)).await.unwrap();
+    let expected = Membership {
+        conversation: entry.conversation,
+        joined_seq: Seq(1),
+        last_seq: Seq(1),
+        is_group: true,
+        is_recent: true,
+    };
     assert_eq!(groups, [expected]);
 }
 
@@ -138,7 +144,7 @@ async fn who_leaves_and_comes_back_sees_from_the_new_joining_on() {
     assert_eq!(again.map(drop), Err(GatewayError::NotMember));
     let history = fixture.store.group_history(UserId(2), group, page(10, 1)).await.unwrap();
     assert_eq!(history, Err(GatewayError::NotMember));
-    assert!(fixture.store.groups_of(UserId(2)).await.unwrap().is_empty());
+    assert!(fixture.store.conversations_of(UserId(2), Xid(0)).await.unwrap().is_empty());
 
     fixture.store.add_member(group, UserId(1), UserId(2), MANY, MANY).await.unwrap().unwrap();
     fixture.send(&[message(group, 1, None, "after")]).await;
@@ -211,4 +217,20 @@ async fn chats_are_newest_first_by_what_the_user_may_see() {
     assert_eq!(all, expected, "a dialog without a message is no chat");
     assert_eq!([shown(3, 1).await, shown(3, 2).await].concat(), all);
     assert!(shown(3, 3).await.is_empty());
+}
+
+#[tokio::test]
+async fn only_what_is_not_swept_makes_a_dialog_worth_naming() {
+    let fixture = fixture().await;
+    let (group, old, new) =
+        (fixture.group(&[1]).await, fixture.dialog(1, 2).await, fixture.dialog(1, 3).await);
+    fixture.dialog(1, 4).await;
+    fixture.send(&[message(old, 1, Some(2), "swept")]).await;
+    let since = fixture.horizon().await;
+    fixture.send(&[message(new, 3, Some(1), "not swept")]).await;
+    let mut named: Vec<_> = fixture.store.conversations_of(UserId(1), since).await.unwrap();
+    named.sort_by_key(|membership| membership.conversation);
+    let named: Vec<_> =
+        named.iter().map(|it| (it.conversation, it.last_seq, it.is_group, it.is_recent)).collect();
+    assert_eq!(named, [(group, Seq(1), true, false), (new, Seq(1), false, true)]);
 }

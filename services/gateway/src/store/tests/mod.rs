@@ -129,7 +129,7 @@ async fn every_statement_fits_the_schema() {
         groups::CREATE_GROUP,
         groups::ADD_MEMBER,
         groups::LEAVE_GROUP,
-        groups::GROUPS_OF,
+        groups::CONVERSATIONS_OF,
         chats::CHATS,
         chats::DIALOG_HISTORY,
         chats::GROUP_HISTORY,

@@ -33,7 +33,7 @@ async fn nothing_hot_scans_a_table() {
         ("dialog_history", DIALOG_HISTORY, "(77, 20, 0)"),
         ("group_history", GROUP_HISTORY, "(77, 1, 20, 0)"),
         ("group_joined", GROUP_JOINED, "(77, 1)"),
-        ("groups_of", groups::GROUPS_OF, "(1)"),
+        ("conversations_of", groups::CONVERSATIONS_OF, "(1, 999999999)"),
         ("find_dialog", groups::FIND_DIALOG, "(1, 110)"),
         ("entries_between", log::ENTRIES_BETWEEN, "(77, 10, 20, 500)"),
         ("position_before", log::POSITION_BEFORE, "(77, 1000)"),
