@@ -12,6 +12,7 @@ use messenger_support::TestDatabase;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::DropGuard;
 
 use super::*;
 use crate::delivery::{Delivery, DeliveryConfig, SweepConfig};
@@ -74,6 +75,7 @@ impl Sink<Outbound> for MemoryWire {
 }
 
 struct Replica {
+    _stop: DropGuard,
     _database: TestDatabase,
     store: Store,
     delivery: Arc<Delivery>,
@@ -120,7 +122,13 @@ async fn replica() -> Replica {
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
     let limits = usecase::Limits { group_members: 10, conversations: 10, dialogs_cached: 100 };
     let messenger = Messenger::new(store.clone(), lanes, Arc::clone(&delivery), directory, limits);
-    Replica { _database: database, store, delivery, messenger: Arc::new(messenger) }
+    Replica {
+        _stop: tasks.stop().clone().drop_guard(),
+        _database: database,
+        store,
+        delivery,
+        messenger: Arc::new(messenger),
+    }
 }
 
 impl Replica {
