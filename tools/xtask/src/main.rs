@@ -81,7 +81,7 @@ fn reset(project: &Project, console: &Console) -> Result<()> {
 /// Built as `up` builds the services, and then in our place, so that the terminal is its own.
 fn chat(project: &Project, arguments: &[String]) -> Result<()> {
     let mut build = project.cargo();
-    build.args(["build", "--quiet", "--profile", "up", "--package", "messenger-client", "--bin", "chat"]);
+    build.args(["build", "--profile", "up", "--package", "messenger-client", "--bin", "chat"]);
     project::succeed(&mut build, &Interrupt::listen()?)?;
     Err(std::process::Command::new(project.binary(Profile::Up, "chat")).args(arguments).exec().into())
 }
