@@ -26,10 +26,10 @@ pub(super) type Rows = Vec<(Seq, Item)>;
 pub(super) async fn position(
     context: &Context,
     conversation: ConversationId,
-    cursor: Option<Xid>,
+    since: Option<Xid>,
 ) -> Option<Seq> {
     let _turn = context.log_reads.acquire().await.ok()?;
-    match context.store.position_before(conversation, cursor?).await {
+    match context.store.position_before(conversation, since?).await {
         Ok(position) => Some(position),
         Err(error) => {
             tracing::warn!(%error, "position was not read");

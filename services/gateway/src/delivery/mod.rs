@@ -12,11 +12,12 @@ mod worker;
 
 pub use sweep::SweepConfig;
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use messenger_chassis::lifecycle::Tasks;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::dialect::Dialect;
 use crate::directory::Directory;
@@ -28,6 +29,9 @@ use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
 
 use worker::{Input, Worker};
+
+/// How long a handshake waits for the first sweep of a replica that has just started.
+const FIRST_SWEEP: Duration = Duration::from_secs(2);
 
 /// Sizes of the delivery.
 #[derive(Debug, Clone, Copy)]
@@ -50,8 +54,8 @@ pub(crate) struct Context {
     directory: Arc<dyn Directory>,
     log_reads: Semaphore,
     tasks: Tasks,
-    /// Transaction id up to which the workers have been handed every entry.
-    swept: AtomicI64,
+    /// Transaction id up to which the workers have been handed every entry; none before the first sweep.
+    swept: watch::Sender<Option<Xid>>,
 }
 
 /// Users whose socket is gone, on their way to a worker. A list beside the queue, because a `Drop` cannot wait for
@@ -116,7 +120,7 @@ impl Delivery {
             directory,
             log_reads,
             tasks: tasks.clone(),
-            swept: AtomicI64::new(0),
+            swept: watch::Sender::new(None),
         });
         let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();
         let sweep_now = Arc::new(Notify::new());
@@ -151,7 +155,7 @@ impl Delivery {
         let registration = self.context.hub.register(user, dialect);
         self.context.bus.join(Channel::User(user));
         // Read first: whoever is present by the time that the workers take this cursor over is handed what comes after.
-        let swept = Xid(self.context.swept.load(Ordering::Acquire));
+        let swept = self.first_sweep().await?;
         let mut attachment = Attachment { delivery: Arc::clone(self), user, registration, told: 0 };
         for worker in &self.workers {
             // Workers end after every attachment has.
@@ -172,6 +176,14 @@ impl Delivery {
             let _ = applied.await;
         }
         Ok(attachment)
+    }
+
+    /// The latest cursor of the sweep. Before there is one nobody may take part: what is committed until then would be
+    /// found by nobody.
+    async fn first_sweep(&self) -> Result<Xid, StoreError> {
+        let mut swept = self.context.swept.subscribe();
+        let known = timeout(FIRST_SWEEP, swept.wait_for(Option::is_some)).await;
+        known.ok().and_then(Result::ok).and_then(|swept| *swept).ok_or(StoreError::Unavailable)
     }
 
     fn offer(&self, conversation: ConversationId, input: Input) {

@@ -1,7 +1,6 @@
 //! Tails the log by transaction id, so that what no ring told is delivered all the same.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -41,8 +40,8 @@ pub(super) async fn sweep(
                 (cursor, caught_up, away) = (Some(swept.cursor), swept.caught_up, false);
                 let handed_over = swept.caught_up.then_some(swept.cursor);
                 hand_over(&workers, swept).await;
-                if let Some(Xid(cursor)) = handed_over {
-                    context.swept.store(cursor, Ordering::Release);
+                if handed_over.is_some() {
+                    context.swept.send_replace(handed_over);
                 }
             }
             Err(error) => {

@@ -69,7 +69,7 @@ impl Bus for MemoryBus {
 }
 
 struct Cluster {
-    _database: TestDatabase,
+    database: TestDatabase,
     store: Store,
     network: Arc<Network>,
     replicas: Vec<(Arc<Delivery>, Arc<Wanted>)>,
@@ -100,7 +100,7 @@ async fn cluster(replicas: usize) -> Cluster {
     migrate::run(&connection_config(&config).unwrap(), migrations::runner()).await.unwrap();
     let store = Store::new(pool(&config).unwrap(), StoreConfig { call: PATIENCE });
     let (network, tasks) = (Arc::new(Network::default()), Tasks::new());
-    let mut cluster = Cluster { _database: database, store, network, replicas: Vec::new(), tasks };
+    let mut cluster = Cluster { database, store, network, replicas: Vec::new(), tasks };
     for _ in 0..replicas {
         cluster.add_replica();
     }
@@ -254,6 +254,22 @@ async fn without_rings_the_sweep_delivers_in_order() {
     };
     assert_eq!(of(0), numbered(1..=30).into_iter().skip(1).step_by(2).collect::<Vec<_>>());
     assert_eq!(of(1), numbered(1..=30).into_iter().step_by(2).collect::<Vec<_>>());
+}
+
+/// What is committed before the first sweep is found by no sweep: a socket that was open by then would miss it.
+#[tokio::test]
+async fn nobody_takes_part_before_the_first_sweep() {
+    let mut cluster = cluster(0).await;
+    let mut client = cluster.database.connect("messaging").await;
+    let lock = client.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    cluster.add_replica();
+    let attach = cluster.replicas[0].0.attach(UserId(1), Dialect::Seed);
+    let mut attach = std::pin::pin!(attach);
+    let early = timeout(Duration::from_millis(300), attach.as_mut()).await;
+    assert!(early.is_err(), "it waits for the sweep, which waits for the lock");
+    lock.rollback().await.unwrap();
+    timeout(PATIENCE, attach).await.expect("the sweep is done").unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::gate::Gate;
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::ids::{Seq, UserId};
+use crate::domain::ids::{Seq, UserId, Xid};
 
 /// Changes of membership that are remembered, to settle which of two came later.
 const CHANGES_MAX: usize = 256;
@@ -19,6 +19,8 @@ pub(super) struct Track<T> {
     pub(super) gate: Gate<T>,
     /// Distinguishes it from an earlier track of the same conversation.
     pub(super) generation: u64,
+    /// Up to which transaction everything had been handed over when the track began: its position lies before the rest.
+    pub(super) since: Option<Xid>,
     /// When something was released last.
     pub(super) used_at: Instant,
     /// Local members of a group, with the position from which on they may see entries. Empty for a dialog.
@@ -38,10 +40,11 @@ pub(super) enum Membership {
 }
 
 impl<T> Track<T> {
-    pub(super) fn new(generation: u64, position: Option<Seq>, now: Instant) -> Self {
+    pub(super) fn new(generation: u64, position: Option<Seq>, since: Option<Xid>, now: Instant) -> Self {
         Self {
             gate: Gate::new(position),
             generation,
+            since,
             used_at: now,
             members: HashMap::new(),
             changes: VecDeque::new(),
@@ -144,7 +147,7 @@ mod tests {
     }
 
     fn track() -> Track<()> {
-        Track::new(1, Some(Seq(10)), Instant::now())
+        Track::new(1, Some(Seq(10)), None, Instant::now())
     }
 
     fn sees(track: &Track<()>, seq: i64) -> bool {

@@ -167,21 +167,21 @@ impl Worker {
 
     /// The conversation's track, begun if need be. Nothing can have come before the first entry.
     fn track(&mut self, conversation: ConversationId, seen: Seq, now: Instant) -> &mut Track<Item> {
-        let generations = &mut self.generations;
+        let (generations, since) = (&mut self.generations, self.cursor);
         self.tracks.entry(conversation).or_insert_with(|| {
             *generations += 1;
             let position = (seen == Seq::ZERO.next()).then_some(Seq::ZERO);
-            Track::new(*generations, position, now)
+            Track::new(*generations, position, since, now)
         })
     }
 
     /// A present user is in this group.
     fn attach(&mut self, user: UserId, group: &store::Membership, now: Instant) {
         let Some(presence) = self.present.get_mut(&user) else { return };
-        let generations = &mut self.generations;
+        let (generations, since) = (&mut self.generations, self.cursor);
         let track = self.tracks.entry(group.conversation).or_insert_with(|| {
             *generations += 1;
-            Track::new(*generations, Some(group.last_seq), now)
+            Track::new(*generations, Some(group.last_seq), since, now)
         });
         let deserted = track.is_deserted();
         // A track that nobody needed may lag behind: what was said before this socket came is no news to it.
@@ -281,12 +281,10 @@ impl Worker {
         };
         let ticket = Ticket { conversation, generation: track.generation };
         let Some(inputs) = self.inputs.upgrade() else { return };
-        let (context, cursor) = (Arc::clone(&self.context), self.cursor);
+        let (context, since) = (Arc::clone(&self.context), track.since);
         self.context.tasks.spawn("log read", async move {
             let input = match need {
-                Need::Position => {
-                    Input::Position(ticket, log::position(&context, conversation, cursor).await)
-                }
+                Need::Position => Input::Position(ticket, log::position(&context, conversation, since).await),
                 Need::Fill { after, up_to } => {
                     Input::Filled(ticket, log::read(&context, conversation, after, up_to).await)
                 }

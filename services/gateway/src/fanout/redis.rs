@@ -296,8 +296,7 @@ async fn subscribe(
     connection: &mut MultiplexedConnection,
     channels: &[Channel],
 ) -> redis::RedisResult<()> {
-    for batch in channels.chunks(SUBSCRIBE_BATCH) {
-        let names: Vec<_> = batch.iter().map(|channel| shared.name(*channel)).collect();
+    for names in batches(shared, channels) {
         connection.subscribe(&names).await?;
     }
     Ok(())
@@ -308,11 +307,15 @@ async fn unsubscribe(
     connection: &mut MultiplexedConnection,
     channels: &[Channel],
 ) -> redis::RedisResult<()> {
-    for batch in channels.chunks(SUBSCRIBE_BATCH) {
-        let names: Vec<_> = batch.iter().map(|channel| shared.name(*channel)).collect();
+    for names in batches(shared, channels) {
         connection.unsubscribe(&names).await?;
     }
     Ok(())
+}
+
+/// The channels' names, as many at a time as one command carries.
+fn batches(shared: &Shared, channels: &[Channel]) -> impl Iterator<Item = Vec<String>> {
+    channels.chunks(SUBSCRIBE_BATCH).map(|batch| batch.iter().map(|channel| shared.name(*channel)).collect())
 }
 
 /// Called inline by the connection for everything that Redis pushes; must only sort and hand on.
