@@ -152,10 +152,11 @@ impl Delivery {
     /// # Errors
     /// The user's groups cannot be read.
     pub async fn attach(self: &Arc<Self>, user: UserId, dialect: Dialect) -> Result<Attachment, StoreError> {
-        let registration = self.context.hub.register(user, dialect);
-        self.context.bus.join(Channel::User(user));
         // Read first: whoever is present by the time that the workers take this cursor over is handed what comes after.
         let swept = self.first_sweep().await?;
+        let registration = self.context.hub.register(user, dialect);
+        self.context.bus.join(Channel::User(user));
+        // From here on nothing is left behind when the handshake is given up.
         let mut attachment = Attachment { delivery: Arc::clone(self), user, registration, told: 0 };
         for worker in &self.workers {
             // Workers end after every attachment has.
