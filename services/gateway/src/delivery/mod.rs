@@ -74,7 +74,7 @@ impl Departures {
     }
 }
 
-struct Lane {
+struct Inlet {
     inputs: mpsc::Sender<Input>,
     departures: Arc<Departures>,
 }
@@ -82,7 +82,7 @@ struct Lane {
 /// The handle of the delivery. The workers end when the last clone is gone.
 pub struct Delivery {
     context: Arc<Context>,
-    workers: Vec<Lane>,
+    workers: Vec<Inlet>,
     sweep_now: Arc<Notify>,
 }
 
@@ -124,7 +124,7 @@ impl Delivery {
         });
         let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();
         let sweep_now = Arc::new(Notify::new());
-        let inputs = workers.iter().map(|lane| lane.inputs.clone()).collect();
+        let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
         tasks.spawn_essential(
             "log sweep",
@@ -231,12 +231,12 @@ impl Drop for Attachment {
     }
 }
 
-fn start_worker(context: &Arc<Context>, queue: usize) -> Lane {
+fn start_worker(context: &Arc<Context>, queue: usize) -> Inlet {
     let (inputs, receiver) = mpsc::channel(queue);
     let departures = Arc::new(Departures::default());
     let worker = Worker::new(Arc::clone(context), Arc::clone(&departures), inputs.downgrade());
     context.tasks.spawn_essential("delivery worker", worker.run(receiver));
-    Lane { inputs, departures }
+    Inlet { inputs, departures }
 }
 
 fn worker_of(conversation: ConversationId, workers: usize) -> usize {

@@ -1,4 +1,4 @@
-//! Why a socket is closed: one table for code, word and verdict.
+//! Why a socket is closed: one table for code and word.
 
 /// A reason, with the WebSocket close code that carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,13 +60,5 @@ impl Close {
             Self::SlowConsumer => "slow consumer, reconnect and catch up",
             Self::NoHeartbeat => "no heartbeat",
         }
-    }
-
-    /// Whether the client should connect again by itself.
-    pub fn may_reconnect(self) -> bool {
-        matches!(
-            self,
-            Self::Restart | Self::Overloaded | Self::SlowConsumer | Self::NoHeartbeat | Self::Internal
-        )
     }
 }
