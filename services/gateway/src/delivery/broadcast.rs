@@ -7,9 +7,9 @@ use messenger_chassis::telemetry;
 
 use super::log::Item;
 use crate::dialect::Dialect;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::UserId;
-use crate::hub::{Frame, Hub};
+use crate::hub::{About, Frame, Hub};
 
 /// Queues the event for every socket of the users.
 pub(super) fn broadcast(hub: &Hub, item: &Item, event: &Event, users: impl Iterator<Item = UserId>) {
@@ -18,26 +18,38 @@ pub(super) fn broadcast(hub: &Hub, item: &Item, event: &Event, users: impl Itera
         telemetry::set_parent(&span, trace);
         span.entered()
     });
-    let seed = OnceLock::new();
-    let mut sockets: u64 = 0;
+    let entry = &event.entry;
+    let about =
+        About::Entry { place: (entry.conversation, entry.seq), origin: (entry.sender, entry.client_id) };
+    let sockets = spread(hub, users, about, |dialect| dialect.event(event));
+    metrics::counter!("gateway_deliveries_total").increment(sockets);
+}
+
+/// Queues a watermark for the sockets of the users that can make use of it.
+pub(super) fn broadcast_watermark(hub: &Hub, watermark: &Watermark, users: impl Iterator<Item = UserId>) {
+    spread(hub, users, About::Passing, |dialect| dialect.watermark(watermark));
+}
+
+/// Encodes once for each dialect, when the first socket that speaks it is met. Returns the number of sockets.
+fn spread(
+    hub: &Hub,
+    users: impl Iterator<Item = UserId>,
+    about: About,
+    encode: impl Fn(Dialect) -> Option<String>,
+) -> u64 {
+    let (seed, v2) = (OnceLock::new(), OnceLock::new());
+    let mut sockets = 0;
     for user in users {
         hub.with_sockets(user, |outbox| {
-            let encoded = match outbox.dialect() {
-                Dialect::Seed => seed.get_or_init(|| encode(Dialect::Seed, event)),
+            let encoded: &Option<Bytes> = match outbox.dialect() {
+                Dialect::Seed => seed.get_or_init(|| encode(Dialect::Seed).map(Bytes::from)),
+                Dialect::V2 => v2.get_or_init(|| encode(Dialect::V2).map(Bytes::from)),
             };
             if let Some(text) = encoded {
-                outbox.push(Frame {
-                    text: text.clone(),
-                    place: (event.entry.conversation, event.entry.seq),
-                    origin: (event.entry.sender, event.entry.client_id),
-                });
+                outbox.push(Frame { text: text.clone(), about });
                 sockets += 1;
             }
         });
     }
-    metrics::counter!("gateway_deliveries_total").increment(sockets);
-}
-
-fn encode(dialect: Dialect, event: &Event) -> Option<Bytes> {
-    dialect.event(event).map(Bytes::from)
+    sockets
 }

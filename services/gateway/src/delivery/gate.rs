@@ -133,6 +133,11 @@ impl<T> Gate<T> {
         self.missing_since.filter(|_| !self.asked).map(|since| since + HOLD)
     }
 
+    /// Whether the entry at `seq` has come out.
+    pub(super) fn has_released(&self, seq: Seq) -> bool {
+        self.position.is_some_and(|position| seq <= position)
+    }
+
     /// Nothing is missing, nothing is held: the gate may be forgotten.
     pub(super) fn is_settled(&self) -> bool {
         self.missing_since.is_none() && !self.asked && self.held.is_empty()

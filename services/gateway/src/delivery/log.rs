@@ -59,7 +59,7 @@ pub(super) async fn read(
     let authors = authors(context, &senders).await;
     let item = |entry: crate::domain::entry::Entry| {
         let author = authors.get(&entry.sender).cloned().unwrap_or_default();
-        Arc::new(Event { entry, author })
+        Arc::new(Event { entry, author, subject: Author::default() })
     };
     Some(rows.into_iter().map(|row| (row.seq, Item { event: row.entry.map(item), trace: None })).collect())
 }

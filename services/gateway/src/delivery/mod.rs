@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::domain::close::Close;
-use crate::domain::event::Event;
+use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, UserId, Xid};
 use crate::fanout::{Bus, Channel, Listener, Rung};
 use crate::hub::{Hub, Outbox, Registration};
@@ -146,6 +146,18 @@ impl Delivery {
         self.offer(entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
     }
 
+    /// Tells of a watermark that has moved: here at once, elsewhere by ring. Never waits.
+    pub fn marked(&self, watermark: Watermark) {
+        let others = match watermark.audience {
+            Audience::Nobody => None,
+            Audience::Peer(peer) => (peer != watermark.user).then_some(Channel::User(peer)),
+            Audience::Members => Some(Channel::Conversation(watermark.mark.conversation)),
+        };
+        let channels: Vec<_> = std::iter::once(Channel::User(watermark.user)).chain(others).collect();
+        self.context.bus.ring_watermark(&channels, &watermark);
+        self.offer(watermark.mark.conversation, Input::Watermark(watermark));
+    }
+
     /// Makes a new socket take part. Everything committed from some moment of this call on reaches the socket, and
     /// nothing older does.
     ///
@@ -200,6 +212,9 @@ impl Listener for Delivery {
         match rung {
             Rung::Event(event) => self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace)),
             Rung::Head(head) => self.offer(head.conversation, Input::Head(head)),
+            Rung::Watermark(watermark) => {
+                self.offer(watermark.mark.conversation, Input::Watermark(watermark));
+            }
         }
     }
 

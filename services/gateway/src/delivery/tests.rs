@@ -14,7 +14,7 @@ use super::*;
 use crate::directory::StaticDirectory;
 use crate::domain::content::GroupName;
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::event::Author;
+use crate::domain::event::{Author, Watermark};
 use crate::hub::{Drained, OutboxLimits};
 use crate::store::{Draft, Outcome, StoreConfig, migrations};
 
@@ -46,6 +46,18 @@ impl Bus for MemoryBus {
             let wanted = wanted.0.lock().unwrap();
             for _ in channels.iter().filter(|channel| wanted.contains_key(channel)) {
                 delivery.rang(Rung::Event(event.clone()), None);
+            }
+        }
+    }
+
+    fn ring_watermark(&self, channels: &[Channel], watermark: &Watermark) {
+        if self.network.loses.load(Ordering::Relaxed) {
+            return;
+        }
+        for (wanted, delivery) in self.network.replicas.lock().unwrap().iter() {
+            let wanted = wanted.0.lock().unwrap();
+            for _ in channels.iter().filter(|channel| wanted.contains_key(channel)) {
+                delivery.rang(Rung::Watermark(*watermark), None);
             }
         }
     }
@@ -154,6 +166,7 @@ impl Cluster {
             sender: draft.sender,
             recipient: draft.recipient,
             client_id: draft.client_id,
+            target: None,
             body: draft.content,
             created_at,
         };
@@ -161,7 +174,9 @@ impl Cluster {
     }
 
     fn commit(&self, replica: usize, entry: Entry) {
-        self.replicas[replica].0.committed(Event { entry, author: Author::default() }, None);
+        self.replicas[replica]
+            .0
+            .committed(Event { entry, author: Author::default(), subject: Author::default() }, None);
     }
 
     async fn dialog(&self, a: i64, b: i64) -> ConversationId {

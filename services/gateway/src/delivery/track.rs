@@ -55,7 +55,7 @@ impl<T> Track<T> {
     pub(super) fn apply(&mut self, entry: &Entry, is_here: impl Fn(UserId) -> bool) -> Membership {
         let Some(user) = entry.recipient else { return Membership::Same };
         match entry.kind {
-            EntryKind::Message => Membership::Same,
+            EntryKind::Message | EntryKind::GroupRenamed => Membership::Same,
             EntryKind::GroupCreated | EntryKind::MemberAdded => {
                 self.remember(user, entry.seq, true);
                 if !is_here(user) {
@@ -64,7 +64,7 @@ impl<T> Track<T> {
                 self.members.insert(user, entry.seq);
                 Membership::Came(user)
             }
-            EntryKind::MemberLeft => {
+            EntryKind::MemberLeft | EntryKind::MemberRemoved => {
                 self.remember(user, entry.seq, false);
                 match self.members.get(&user) {
                     Some(from) if *from <= entry.seq => {
@@ -141,6 +141,7 @@ mod tests {
             sender: UserId(1),
             recipient: Some(USER),
             client_id: Uuid::nil(),
+            target: None,
             body: "".into(),
             created_at: jiff::Timestamp::UNIX_EPOCH,
         }

@@ -14,13 +14,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::broadcast::broadcast;
+use super::broadcast::{broadcast, broadcast_watermark};
 use super::gate::Need;
 use super::log::{self, Item, Rows};
 use super::track::{Membership, Track};
 use super::{Context, Departures};
 use crate::domain::entry::Head;
-use crate::domain::event::Event;
+use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::fanout::Channel;
 use crate::store;
@@ -37,6 +37,8 @@ pub(super) enum Input {
     Event(Arc<Event>, Option<Box<str>>),
     /// The log of a conversation reaches this far.
     Head(Head),
+    /// A member's watermark has moved.
+    Watermark(Watermark),
     /// The sweep has handed over every entry before this transaction id.
     Swept(Xid),
     /// A user is present from now on (counted).
@@ -120,6 +122,7 @@ impl Worker {
         match input {
             Input::Event(event, trace) => self.event(event, trace, now),
             Input::Head(head) => self.head(&head, now),
+            Input::Watermark(watermark) => self.watermark(&watermark),
             Input::Swept(cursor) => {
                 self.cursor = Some(cursor);
                 self.forget_idle(now);
@@ -157,6 +160,24 @@ impl Worker {
         }
         self.track(head.conversation, head.seq, now).gate.see_head(head.seq, now);
         self.pursue(head.conversation, now);
+    }
+
+    /// Tells who is here of a watermark. It passes the gate by, so members hear only of what they have been sent: one who
+    /// is about to be removed must not learn that there was something after.
+    fn watermark(&self, watermark: &Watermark) {
+        let Watermark { user, mark, audience } = *watermark;
+        let hub = &self.context.hub;
+        match (audience, self.tracks.get(&mark.conversation)) {
+            (Audience::Peer(peer), _) => {
+                let second = (peer != user).then_some(peer);
+                broadcast_watermark(hub, watermark, std::iter::once(user).chain(second));
+            }
+            (Audience::Nobody, _) => broadcast_watermark(hub, watermark, std::iter::once(user)),
+            (Audience::Members, Some(track)) if track.gate.has_released(mark.seq) => {
+                broadcast_watermark(hub, watermark, track.audience(mark.seq));
+            }
+            (Audience::Members, _) => {}
+        }
     }
 
     /// Whether somebody here may have to hear of it.

@@ -4,12 +4,14 @@
 //! file here and a new variant of [`Dialect`].
 
 mod seed;
+mod v2;
 
 use serde_json::value::RawValue;
 
 use crate::domain::command::Command;
 use crate::domain::error::GatewayError;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Watermark};
+use crate::domain::ids::{ConversationId, Seq};
 use crate::domain::reply::Reply;
 
 /// The language of one connection, chosen at the handshake.
@@ -17,6 +19,8 @@ use crate::domain::reply::Reply;
 pub enum Dialect {
     /// The frames of the documented system, with keys added and none removed.
     Seed,
+    /// `messenger.v2`: entries with their places.
+    V2,
 }
 
 /// What a frame may hold at most.
@@ -55,6 +59,7 @@ impl Dialect {
     pub fn decode(self, frame: &str, limits: Limits) -> Request {
         match self {
             Self::Seed => seed::decode(frame, limits),
+            Self::V2 => seed::decode(frame, limits),
         }
     }
 
@@ -62,6 +67,7 @@ impl Dialect {
     pub fn reply(self, tag: &Tag, outcome: &Result<Reply, GatewayError>) -> String {
         match self {
             Self::Seed => seed::reply(tag, outcome),
+            Self::V2 => seed::reply(tag, outcome),
         }
     }
 
@@ -69,6 +75,32 @@ impl Dialect {
     pub fn event(self, event: &Event) -> Option<String> {
         match self {
             Self::Seed => seed::event(event),
+            Self::V2 => Some(v2::event(event)),
+        }
+    }
+
+    /// The frame that tells of a place whose entry this version cannot read; `None` where the dialect has no places.
+    pub fn unreadable(self, conversation: ConversationId, seq: Seq) -> Option<String> {
+        match self {
+            Self::Seed => None,
+            Self::V2 => Some(v2::unreadable(conversation, seq)),
+        }
+    }
+
+    /// The frame that tells of a watermark; `None` where the dialect has none.
+    pub fn watermark(self, watermark: &Watermark) -> Option<String> {
+        match self {
+            Self::Seed => None,
+            Self::V2 => Some(v2::watermark(watermark)),
+        }
+    }
+
+    /// The frame that stands for entries, both ends included, which a slow socket was not sent; `None` where a client could
+    /// not make use of it.
+    pub fn gap(self, conversation: ConversationId, from: Seq, to: Seq) -> Option<String> {
+        match self {
+            Self::Seed => None,
+            Self::V2 => Some(v2::gap(conversation, from, to)),
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Close {
     Overloaded,
     /// The token expired or was revoked, or the account is gone.
     Unauthorized,
+    /// The client sent too much that is no request.
+    Unreadable,
     /// The user opened more sockets than allowed; this was the oldest.
     TooManySockets,
     /// The client did not read fast enough.
@@ -39,6 +41,7 @@ impl Close {
             Self::Restart => 1012,
             Self::Overloaded => 1013,
             Self::Unauthorized => 4001,
+            Self::Unreadable => 4004,
             Self::TooManySockets => 4005,
             Self::SlowConsumer => 4009,
             Self::NoHeartbeat => 4012,
@@ -56,6 +59,7 @@ impl Close {
             Self::Restart => "server restart, reconnect",
             Self::Overloaded => "overloaded, reconnect later",
             Self::Unauthorized => "unauthorized",
+            Self::Unreadable => "too many frames that are no requests",
             Self::TooManySockets => "too many connections of this user",
             Self::SlowConsumer => "slow consumer, reconnect and catch up",
             Self::NoHeartbeat => "no heartbeat",

@@ -1,10 +1,13 @@
 //! What a client asks for, whatever dialect it speaks.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use super::content::{Content, GroupName};
-use super::ids::{ConversationId, UserId};
-use super::page::Page;
+use super::ids::{ConversationId, Seq, UserId};
+use super::page::{Cursor, Limit, Page};
+use super::sync::Sync;
 
 /// One request, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Command {
     CreateGroup {
         /// Its name.
         name: GroupName,
+        /// The client's idempotency key: the group's public name. The same key again is the same group.
+        key: Option<Uuid>,
     },
     /// Makes `user` a member of a group that the asking user is a member of.
     AddMember {
@@ -37,13 +42,102 @@ pub enum Command {
         /// The new member.
         user: UserId,
     },
+    /// Makes several users members, each on its own: one who cannot be added does not keep the others out.
+    AddMembers {
+        /// The group.
+        group: ConversationId,
+        /// The new members, without repetition.
+        users: Vec<UserId>,
+    },
+    /// Ends another user's membership.
+    RemoveMember {
+        /// The group.
+        group: ConversationId,
+        /// The member to go.
+        user: UserId,
+    },
     /// Ends the user's membership.
     LeaveGroup {
         /// The group.
         group: ConversationId,
     },
+    /// Gives a group another name.
+    RenameGroup {
+        /// The group.
+        group: ConversationId,
+        /// The new name.
+        name: GroupName,
+    },
     /// Stores a message and delivers it.
     Send(Send),
+    /// The user's conversations, latest activity first, with what is unread.
+    ListConversations {
+        /// Rows.
+        limit: Limit,
+        /// Where the page before ended.
+        after: Option<Cursor>,
+    },
+    /// A part of a conversation's log.
+    GetEntries {
+        /// Whose log.
+        conversation: ConversationId,
+        /// Which part.
+        range: Range,
+        /// Rows.
+        limit: Limit,
+    },
+    /// What a client missed that was connected before.
+    Resume {
+        /// Where conversations without a position stood: the mark of an earlier connection.
+        since: Option<Sync>,
+        /// How far the client holds these conversations.
+        positions: Vec<(ConversationId, Seq)>,
+    },
+    /// Moves a watermark of the user, forward only.
+    Mark(Mark),
+    /// Renews the token of the open socket. Answered by the session itself.
+    Authenticate(Token),
+}
+
+/// Which part of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// The oldest entries after this place.
+    After(Seq),
+    /// The newest entries before this place.
+    Before(Seq),
+    /// The newest entries.
+    Newest,
+}
+
+/// A watermark of one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// What has happened to the entries.
+    pub kind: MarkKind,
+    /// Up to where.
+    pub seq: Seq,
+}
+
+/// What a member has done with entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MarkKind {
+    /// A device has them.
+    Delivered,
+    /// The user has seen them.
+    Read,
+}
+
+/// A token that a client has sent. Does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub Box<str>);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
 }
 
 /// A message to be stored and delivered.
@@ -55,6 +149,8 @@ pub struct Send {
     pub content: Content,
     /// The client's idempotency key: the same key again, at any time and on any replica, is the same message.
     pub client_id: Option<Uuid>,
+    /// The entry of the same conversation that it answers.
+    pub reply_to: Option<Seq>,
 }
 
 /// Where a message goes.
@@ -64,4 +160,6 @@ pub enum Destination {
     User(UserId),
     /// This group.
     Group(ConversationId),
+    /// This conversation of the user's, of whichever kind.
+    Conversation(ConversationId),
 }

@@ -19,14 +19,30 @@ pub enum EntryKind {
     MemberAdded = 2,
     /// The recipient (who is the sender) left.
     MemberLeft = 3,
+    /// The recipient was removed by the sender.
+    MemberRemoved = 4,
+    /// The group has a new name: the body.
+    GroupRenamed = 5,
 }
 
 impl EntryKind {
     /// The kind that a stored number stands for; `None` for one that a newer version wrote.
     pub fn from_number(number: i16) -> Option<Self> {
-        [Self::Message, Self::GroupCreated, Self::MemberAdded, Self::MemberLeft]
-            .into_iter()
-            .find(|kind| *kind as i16 == number)
+        Self::ALL.into_iter().find(|kind| *kind as i16 == number)
+    }
+
+    const ALL: [Self; 6] = [
+        Self::Message,
+        Self::GroupCreated,
+        Self::MemberAdded,
+        Self::MemberLeft,
+        Self::MemberRemoved,
+        Self::GroupRenamed,
+    ];
+
+    /// Whether it tells of a user, the recipient, who came or went.
+    pub fn is_membership(self) -> bool {
+        matches!(self, Self::MemberAdded | Self::MemberLeft | Self::MemberRemoved)
     }
 }
 
@@ -49,6 +65,8 @@ pub struct Entry {
     pub recipient: Option<UserId>,
     /// The sender's idempotency key.
     pub client_id: Uuid,
+    /// The entry that a message answers.
+    pub target: Option<Seq>,
     /// Text, by kind.
     pub body: Arc<str>,
     /// When it was committed, as the database's clock had it.
@@ -93,6 +111,8 @@ mod tests {
             (1, EntryKind::GroupCreated),
             (2, EntryKind::MemberAdded),
             (3, EntryKind::MemberLeft),
+            (4, EntryKind::MemberRemoved),
+            (5, EntryKind::GroupRenamed),
         ] {
             assert_eq!(EntryKind::from_number(number), Some(kind));
             assert_eq!(kind as i16, number);

@@ -1,5 +1,8 @@
 //! Why a request was refused. A code for programs and a sentence for people; never the inside of a database error.
 
+/// When a request that found a part of us away should be repeated: about the time of a restart's first pause.
+const RETRY_AFTER_MS: u32 = 500;
+
 /// The one error of the gateway's use cases.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayError {
@@ -35,6 +38,15 @@ pub enum GatewayError {
     /// The asking user is not a member.
     #[error("User is not a member of this group")]
     NotMember,
+    /// There is no such conversation, or it is none of the asking user's: one answer for both.
+    #[error("There is no such conversation")]
+    NotFound,
+    /// The user's role does not allow it.
+    #[error("Your role in this conversation does not allow this")]
+    Forbidden,
+    /// The token is not good, or is another user's.
+    #[error("The token is not valid for this connection")]
+    Unauthorized,
     /// The user to be added is one already.
     #[error("User is already a member of this group")]
     AlreadyMember,
@@ -61,6 +73,11 @@ impl GatewayError {
         Self::Invalid { field, reason }
     }
 
+    /// After how many milliseconds the same request may succeed; `None` when trying again is of no use.
+    pub fn retry_after_ms(&self) -> Option<u32> {
+        matches!(self, Self::Unavailable).then_some(RETRY_AFTER_MS)
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -72,6 +89,9 @@ impl GatewayError {
             Self::UnknownUser => "unknown_user",
             Self::UnknownGroup => "unknown_group",
             Self::NotMember => "not_a_member",
+            Self::NotFound => "not_found",
+            Self::Forbidden => "forbidden",
+            Self::Unauthorized => "unauthorized",
             Self::AlreadyMember => "already_a_member",
             Self::GroupFull => "group_full",
             Self::TooManyConversations => "too_many_conversations",

@@ -4,6 +4,7 @@ pub mod ids;
 
 pub mod content;
 pub mod page;
+pub mod sync;
 
 pub mod entry;
 pub mod event;

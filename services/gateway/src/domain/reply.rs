@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::error::GatewayError;
+use super::event::Event;
 use super::ids::{ConversationId, EntryId, Seq, UserId};
+use super::page::Cursor;
 
 /// The answer to a [`Command`](super::command::Command).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +19,11 @@ pub enum Reply {
     /// To `GroupHistory`.
     GroupHistory(Vec<GroupMessage>),
     /// To `CreateGroup`.
-    GroupCreated(ConversationId),
-    /// To `AddMember`.
-    MemberAdded,
-    /// To `LeaveGroup`.
-    GroupLeft,
+    GroupCreated(ConversationId, Seq),
+    /// To `AddMembers`: what became of each user.
+    MembersAdded(Vec<(UserId, Result<Seq, GatewayError>)>),
+    /// To `AddMember`, `RemoveMember`, `LeaveGroup` and `RenameGroup`: the place of the change.
+    Changed(Seq),
     /// To `Send`, after the commit.
     Sent {
         /// Where it went, as it was asked.
@@ -28,6 +31,139 @@ pub enum Reply {
         /// What was stored.
         receipt: Receipt,
     },
+    /// To `ListConversations`.
+    Conversations {
+        /// The page.
+        rows: Vec<Summary>,
+        /// Where the next page begins; `None` when this is the last.
+        next: Option<Cursor>,
+    },
+    /// To `GetEntries`.
+    Entries {
+        /// Whose log.
+        conversation: ConversationId,
+        /// The last entry that the user may see.
+        last_seq: Seq,
+        /// The part, in order.
+        entries: Vec<Place>,
+        /// Whether there is more in the direction that was asked for.
+        has_more: bool,
+    },
+    /// To `Resume`.
+    Resumed {
+        /// Latest activity first.
+        conversations: Vec<Resumed>,
+        /// Named by the client, and none of the user's.
+        unknown: Vec<ConversationId>,
+        /// More conversations have grown than an answer tells of.
+        more: bool,
+    },
+    /// To `Mark`: the watermark now.
+    Marked(Seq),
+    /// To `Authenticate`: when the socket's token ends now.
+    Authenticated(Timestamp),
+}
+
+/// A place in a log, told to a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// What stands there.
+    Event(Box<Event>),
+    /// That something stands there which a newer version wrote and this one cannot read.
+    Unreadable(ConversationId, Seq),
+}
+
+/// Whether a conversation is one of two users or of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConversationKind {
+    /// Of two users, or of one with himself.
+    Dialog,
+    /// Of any number.
+    Group,
+}
+
+/// A member's part in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// May write, read, add and leave.
+    Member,
+    /// May remove members and rename, too.
+    Admin,
+    /// As an admin; cannot be removed.
+    Owner,
+}
+
+/// A member's watermarks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermarks {
+    /// Up to where the user has read.
+    pub read: Seq,
+    /// Up to where a device has it.
+    pub delivered: Seq,
+}
+
+/// A conversation in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// With whom, or in which group.
+    pub with: With,
+    /// The first entry that the user may see.
+    pub joined_seq: Seq,
+    /// The last entry.
+    pub last_seq: Seq,
+    /// The user's own watermarks.
+    pub own: Watermarks,
+    /// Messages of others after the read watermark; [`UNREAD_MAX`] means that many or more.
+    pub unread: i64,
+    /// The latest message that the user may see.
+    pub last_message: Option<Box<Event>>,
+    /// When something happened last.
+    pub last_entry_at: Timestamp,
+}
+
+/// Unread messages are counted up to here.
+pub const UNREAD_MAX: i64 = 100;
+
+/// The other side of a conversation in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum With {
+    /// A user.
+    Peer {
+        /// Who; the asking user in a dialog with oneself.
+        id: UserId,
+        /// The name.
+        name: Option<Arc<str>>,
+        /// How far the peer is.
+        marks: Watermarks,
+    },
+    /// A group.
+    Group {
+        /// Its name.
+        name: Arc<str>,
+        /// The user's part.
+        role: Role,
+    },
+}
+
+/// What a client missed of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumed {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Dialog or group.
+    pub kind: ConversationKind,
+    /// The last entry that the user may see.
+    pub last_seq: Seq,
+    /// The user's watermarks.
+    pub own: Watermarks,
+    /// Whether the user still is a member.
+    pub member: bool,
+    /// Bounds of what was missed, both included, when it is more than `entries` hold; `None` when they hold all of it.
+    pub limited: Option<(Seq, Seq)>,
+    /// What was missed, in order; the newest part of it when `limited`.
+    pub entries: Vec<Place>,
 }
 
 /// Proof that a message is stored.
@@ -56,7 +192,7 @@ pub struct Chat {
     /// Their name.
     pub sender_name: Option<Arc<str>>,
     /// The dialog's other end, or the group.
-    pub place: Place,
+    pub place: ChatPlace,
     /// The text shown.
     pub content: Arc<str>,
     /// When it was stored.
@@ -67,7 +203,7 @@ pub struct Chat {
 
 /// Where a chat's latest message went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum ChatPlace {
     /// To this user.
     User {
         /// The receiver of the message (which may be the asking user).

@@ -11,7 +11,7 @@ pub use channel::Channel;
 pub use redis::{BadUrl, Driver, RedisBus, RedisConfig};
 pub use ring::Rung;
 
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::UserId;
 
 /// How rings leave and interest is told.
@@ -19,6 +19,8 @@ pub trait Bus: Send + Sync + 'static {
     /// Rings for a committed event on these channels. `trace` is the W3C `traceparent` of its cause, if that is traced.
     /// Dropped (and counted) when the bus has no room or no connection.
     fn ring(&self, channels: &[Channel], event: &Event, trace: Option<&str>);
+    /// Rings for a watermark, as [`Bus::ring`] does for an event.
+    fn ring_watermark(&self, channels: &[Channel], watermark: &Watermark);
     /// Counts one more reason to listen to the channel.
     fn join(&self, channel: Channel);
     /// Counts one reason less. The last one ends the subscription a while later, unless a new one comes before.

@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::Channel;
 use super::interest::Interest;
-use super::ring::{from_ring, to_ring};
+use super::ring::{from_ring, to_ring, watermark_to_ring};
 use super::{Bus, Listener};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::UserId;
 
 /// Channels named in one SUBSCRIBE.
@@ -117,14 +117,24 @@ impl RedisBus {
     }
 }
 
-impl Bus for RedisBus {
-    fn ring(&self, channels: &[Channel], event: &Event, trace: Option<&str>) {
-        let ring = Bytes::from(to_ring(event, trace).encode_to_vec());
+impl RedisBus {
+    fn enqueue(&self, channels: &[Channel], ring: &Ring) {
+        let ring = Bytes::from(ring.encode_to_vec());
         for channel in channels {
             if self.rings.try_send((*channel, ring.clone())).is_err() {
                 metrics::counter!("gateway_rings_dropped_total").increment(1);
             }
         }
+    }
+}
+
+impl Bus for RedisBus {
+    fn ring(&self, channels: &[Channel], event: &Event, trace: Option<&str>) {
+        self.enqueue(channels, &to_ring(event, trace));
+    }
+
+    fn ring_watermark(&self, channels: &[Channel], watermark: &Watermark) {
+        self.enqueue(channels, &watermark_to_ring(watermark));
     }
 
     fn join(&self, channel: Channel) {

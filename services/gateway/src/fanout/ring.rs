@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use messenger_proto::gateway;
 use uuid::Uuid;
 
+use crate::domain::command::{Mark, MarkKind};
 use crate::domain::entry::{Entry, EntryKind, Head};
-use crate::domain::event::{Author, Event};
+use crate::domain::event::{Audience, Author, Event, Watermark};
 use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
 
 /// Bytes of a body that travel inline; a larger one is read from the log by whoever needs it.
@@ -28,20 +29,43 @@ pub(super) fn to_ring(event: &Event, trace: Option<&str>) -> gateway::Ring {
         body_omitted: !inline,
         created_at_us: entry.created_at.as_microsecond(),
         sender_name: event.author.name.as_deref().map(str::to_owned),
-        sender_email: membership_email(event),
+        sender_email: membership_email(event, &event.author),
+        target_seq: entry.target.map(|seq| seq.0),
+        recipient_name: event.subject.name.as_deref().map(str::to_owned),
+        recipient_email: membership_email(event, &event.subject),
     };
     gateway::Ring {
         conversation_id: entry.conversation.0,
         seq: entry.seq.0,
         entry: Some(entry_part),
         traceparent: trace.unwrap_or_default().to_owned(),
+        watermark: None,
     }
 }
 
-/// The e-mail travels only where the documented notice spells it out.
-fn membership_email(event: &Event) -> Option<String> {
-    let spelled = matches!(event.entry.kind, EntryKind::MemberAdded | EntryKind::MemberLeft);
-    event.author.email.as_deref().filter(|_| spelled).map(str::to_owned)
+/// The e-mail travels only where a documented notice spells it out.
+fn membership_email(event: &Event, author: &Author) -> Option<String> {
+    author.email.as_deref().filter(|_| event.entry.kind.is_membership()).map(str::to_owned)
+}
+
+/// A ring for a watermark. To a gateway of an earlier version it says that the log reaches that far, which is true.
+pub(super) fn watermark_to_ring(watermark: &Watermark) -> gateway::Ring {
+    let Watermark { user, mark, audience } = *watermark;
+    let part = gateway::Watermark {
+        user_id: user.0,
+        kind: match mark.kind {
+            MarkKind::Delivered => gateway::watermark::Kind::Delivered.into(),
+            MarkKind::Read => gateway::watermark::Kind::Read.into(),
+        },
+        peer_id: if let Audience::Peer(peer) = audience { Some(peer.0) } else { None },
+        members: audience == Audience::Members,
+    };
+    gateway::Ring {
+        conversation_id: mark.conversation.0,
+        seq: mark.seq.0,
+        watermark: Some(part),
+        ..gateway::Ring::default()
+    }
 }
 
 /// What a ring says.
@@ -49,17 +73,38 @@ fn membership_email(event: &Event) -> Option<String> {
 pub enum Rung {
     /// The whole entry.
     Event(Event),
+    /// A member's watermark has moved.
+    Watermark(Watermark),
     /// That there is one: its body is too large to travel, or a newer version wrote what this one cannot read.
     Head(Head),
 }
 
 /// Reads a ring.
 pub(super) fn from_ring(ring: gateway::Ring) -> Rung {
+    if let Some(watermark) = watermark(&ring) {
+        return Rung::Watermark(watermark);
+    }
     let users =
         ring.entry.as_ref().and_then(|entry| Some((UserId(entry.sender_id), UserId(entry.recipient_id?))));
     let head = Head { conversation: ConversationId(ring.conversation_id), seq: Seq(ring.seq), users };
     let event = ring.entry.filter(|entry| !entry.body_omitted).and_then(|entry| event(head, entry));
     event.map_or(Rung::Head(head), Rung::Event)
+}
+
+fn watermark(ring: &gateway::Ring) -> Option<Watermark> {
+    let part = ring.watermark.as_ref()?;
+    let kind = match part.kind() {
+        gateway::watermark::Kind::Read => MarkKind::Read,
+        gateway::watermark::Kind::Delivered => MarkKind::Delivered,
+        gateway::watermark::Kind::Unspecified => return None,
+    };
+    let audience = match part.peer_id {
+        Some(peer) => Audience::Peer(UserId(peer)),
+        None if part.members => Audience::Members,
+        None => Audience::Nobody,
+    };
+    let mark = Mark { conversation: ConversationId(ring.conversation_id), kind, seq: Seq(ring.seq) };
+    Some(Watermark { user: UserId(part.user_id), mark, audience })
 }
 
 fn event(head: Head, part: gateway::Entry) -> Option<Event> {
@@ -72,11 +117,14 @@ fn event(head: Head, part: gateway::Entry) -> Option<Event> {
         sender: UserId(part.sender_id),
         recipient: part.recipient_id.map(UserId),
         client_id: Uuid::from_slice(&part.client_id).ok()?,
+        target: part.target_seq.map(Seq),
         body: part.body.into(),
         created_at: Timestamp::from_microsecond(part.created_at_us).ok()?,
     };
     let author = Author { name: part.sender_name.map(Arc::from), email: part.sender_email.map(Arc::from) };
-    Some(Event { entry, author })
+    let subject =
+        Author { name: part.recipient_name.map(Arc::from), email: part.recipient_email.map(Arc::from) };
+    Some(Event { entry, author, subject })
 }
 
 #[cfg(test)]
@@ -95,10 +143,13 @@ mod tests {
             sender: UserId(1),
             recipient: Some(UserId(2)),
             client_id: Uuid::from_u128(6),
+            target: (kind == EntryKind::Message).then_some(Seq(4)),
             body: body.into(),
             created_at: "2023-07-28T13:20:09.896123Z".parse().unwrap(),
         };
-        Event { entry, author: Author { name: Some("Patrick0".into()), email: Some("a@x.org".into()) } }
+        let author = Author { name: Some("Patrick0".into()), email: Some("a@x.org".into()) };
+        let subject = if kind == EntryKind::Message { Author::default() } else { author.clone() };
+        Event { entry, author, subject }
     }
 
     #[test]
@@ -111,6 +162,15 @@ mod tests {
     fn a_message_does_not_carry_the_senders_address() {
         let ring = to_ring(&event(EntryKind::Message, "Hi".to_owned()), None);
         assert_eq!(ring.entry.unwrap().sender_email, None);
+    }
+
+    #[test]
+    fn a_watermark_survives_the_ring() {
+        let mark = Mark { conversation: ConversationId(3), kind: MarkKind::Read, seq: Seq(9) };
+        for audience in [Audience::Nobody, Audience::Peer(UserId(2)), Audience::Members] {
+            let watermark = Watermark { user: UserId(1), mark, audience };
+            assert_eq!(from_ring(watermark_to_ring(&watermark)), Rung::Watermark(watermark));
+        }
     }
 
     #[test]

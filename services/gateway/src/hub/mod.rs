@@ -5,7 +5,7 @@
 
 mod outbox;
 
-pub use outbox::{Drained, Frame, Outbox, OutboxLimits};
+pub use outbox::{About, Drained, Frame, Outbox, OutboxLimits};
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

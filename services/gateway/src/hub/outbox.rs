@@ -27,10 +27,23 @@ pub struct OutboxLimits {
 pub struct Frame {
     /// JSON text, UTF-8.
     pub text: Bytes,
-    /// Its place in the log.
-    pub place: (ConversationId, Seq),
-    /// Who caused it, with the idempotency key: the socket that sent it has its reply and skips the event.
-    pub origin: (UserId, Uuid),
+    /// What it tells of.
+    pub about: About,
+}
+
+/// What a frame tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// An entry of the log.
+    Entry {
+        /// Its place.
+        place: (ConversationId, Seq),
+        /// Who caused it, with the idempotency key: in a dialect whose replies stand for the sender's own messages, the
+        /// socket that sent it skips the event.
+        origin: (UserId, Uuid),
+    },
+    /// Something that passes: whoever misses it learns it another way.
+    Passing,
 }
 
 /// Whether the socket goes on after a [`Outbox::drain`].
@@ -53,7 +66,7 @@ struct State {
 
 impl State {
     fn is_old(&self, frame: &Frame) -> bool {
-        let (conversation, seq) = frame.place;
+        let About::Entry { place: (conversation, seq), .. } = frame.about else { return false };
         !self.floors.is_empty() && self.floors.get(&conversation).is_some_and(|floor| seq <= *floor)
     }
 }
@@ -155,8 +168,10 @@ mod tests {
     fn at(conversation: i64, seq: i64, text: &'static str) -> Frame {
         Frame {
             text: Bytes::from_static(text.as_bytes()),
-            place: (ConversationId(conversation), Seq(seq)),
-            origin: (UserId(1), Uuid::nil()),
+            about: About::Entry {
+                place: (ConversationId(conversation), Seq(seq)),
+                origin: (UserId(1), Uuid::nil()),
+            },
         }
     }
 

@@ -181,10 +181,11 @@ fn event(draft: Draft, author: Author, receipt: Receipt) -> Event {
         sender: draft.sender,
         recipient: draft.recipient,
         client_id: draft.client_id,
+        target: None,
         body: draft.content,
         created_at: receipt.created_at,
     };
-    Event { entry, author }
+    Event { entry, author, subject: Author::default() }
 }
 
 fn refuse(part: Vec<Job>, error: &StoreError) {

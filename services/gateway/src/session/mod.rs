@@ -28,8 +28,9 @@ use crate::domain::caller::Caller;
 use crate::domain::close::Close;
 use crate::domain::command::Command;
 use crate::domain::error::GatewayError;
+use crate::domain::ids::UserId;
 use crate::domain::reply::Reply;
-use crate::hub::{Drained, Frame};
+use crate::hub::{About, Drained, Frame};
 use crate::usecase::{Messenger, Started};
 
 use own::OwnMessages;
@@ -230,7 +231,7 @@ impl<W: Wire> Session<W> {
         }
         let drained = self.attachment.outbox().drain(&mut self.frames);
         for frame in self.frames.drain(..) {
-            if frame.origin.0 != self.caller.user || !self.own.contains(frame.origin.1) {
+            if !is_own(self.dialect, &self.own, self.caller.user, &frame) {
                 out.push(Outbound::Text(frame.text));
             }
         }
@@ -286,6 +287,12 @@ async fn started(step: &mut Step) -> Started {
         Step::Starting(_, start) => start.await,
         _ => std::future::pending().await,
     }
+}
+
+/// Whether the frame tells a socket of its own message in a dialect whose replies stand for those.
+fn is_own(dialect: Dialect, own: &OwnMessages, user: UserId, frame: &Frame) -> bool {
+    let About::Entry { origin, .. } = frame.about else { return false };
+    dialect == Dialect::Seed && origin.0 == user && own.contains(origin.1)
 }
 
 fn request_span(tag: &Tag) -> Span {

@@ -36,7 +36,12 @@ mod tests {
     use crate::domain::ids::UserId;
 
     fn send(client_id: Option<Uuid>) -> Send {
-        Send { to: Destination::User(UserId(1)), content: Content::parse("Hi", 9).unwrap(), client_id }
+        Send {
+            to: Destination::User(UserId(1)),
+            content: Content::parse("Hi", 9).unwrap(),
+            client_id,
+            reply_to: None,
+        }
     }
 
     #[test]

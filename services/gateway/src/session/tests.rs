@@ -17,7 +17,7 @@ use tokio_util::sync::DropGuard;
 use super::*;
 use crate::delivery::{Delivery, DeliveryConfig, SweepConfig};
 use crate::directory::{Directory, StaticDirectory};
-use crate::domain::event::{Author, Event};
+use crate::domain::event::{Author, Event, Watermark};
 use crate::domain::ids::UserId;
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
@@ -32,6 +32,7 @@ struct NoBus;
 
 impl Bus for NoBus {
     fn ring(&self, _: &[Channel], _: &Event, _: Option<&str>) {}
+    fn ring_watermark(&self, _: &[Channel], _: &Watermark) {}
     fn join(&self, _: Channel) {}
     fn leave(&self, _: Channel) {}
     fn is_healthy(&self) -> bool {

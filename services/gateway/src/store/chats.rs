@@ -65,8 +65,8 @@ impl Store {
         let mut chats = Vec::with_capacity(rows.len());
         for row in &rows {
             if let Some(entry) = log_row(row)?.entry {
-                let group_name = row.try_get::<_, Option<&str>>(11)?.map(Arc::from);
-                chats.push(ChatRow { entry, edited_at: row.try_get(10)?, group_name });
+                let group_name = row.try_get::<_, Option<&str>>(12)?.map(Arc::from);
+                chats.push(ChatRow { entry, edited_at: row.try_get(11)?, group_name });
             }
         }
         Ok(chats)

@@ -173,6 +173,7 @@ fn entry(
         sender,
         recipient: Some(recipient),
         client_id: row.try_get::<_, Uuid>(4)?,
+        target: None,
         body: body.into(),
         created_at: row.try_get(5)?,
     })

@@ -9,7 +9,7 @@ use crate::domain::error::GatewayError;
 use crate::domain::event::Author;
 use crate::domain::ids::UserId;
 use crate::domain::page::Page;
-use crate::domain::reply::{Chat, Place, Reply};
+use crate::domain::reply::{Chat, ChatPlace, Reply};
 use crate::store::ChatRow;
 
 impl Messenger {
@@ -25,14 +25,15 @@ impl Messenger {
 fn chat(row: ChatRow, profiles: &HashMap<UserId, Arc<Profile>>) -> Chat {
     let author = |user: UserId| profiles.get(&user).map_or_else(Author::default, |profile| profile.author());
     let sender = author(row.entry.sender);
+    let subject = row.entry.recipient.map(author).unwrap_or_default();
     let place = match row.group_name {
-        Some(name) => Place::Group { id: row.entry.conversation, name },
+        Some(name) => ChatPlace::Group { id: row.entry.conversation, name },
         None => {
             let id = row.entry.recipient.unwrap_or(row.entry.sender);
-            Place::User { id, name: author(id).name }
+            ChatPlace::User { id, name: author(id).name }
         }
     };
-    let notice = sender.notice(row.entry.kind, &row.entry.body);
+    let notice = sender.notice(row.entry.kind, &subject, &row.entry.body);
     Chat {
         id: row.entry.id,
         sender: row.entry.sender,

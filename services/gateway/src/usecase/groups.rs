@@ -20,9 +20,9 @@ impl Messenger {
     ) -> Result<Reply, GatewayError> {
         let author = self.author(caller).await;
         let entry = self.store.create_group(caller.user, name, self.limits.conversations).await??;
-        let group = entry.conversation;
-        self.announce(author, entry);
-        Ok(Reply::GroupCreated(group))
+        let (group, seq) = (entry.conversation, entry.seq);
+        self.announce(author, Author::default(), entry);
+        Ok(Reply::GroupCreated(group, seq))
     }
 
     pub(super) async fn add_member(
@@ -36,8 +36,10 @@ impl Messenger {
         let limits = self.limits;
         let added =
             self.store.add_member(group, caller.user, user, limits.group_members, limits.conversations);
-        self.announce(author, added.await??);
-        Ok(Reply::MemberAdded)
+        let (entry, subject) = (added.await??, self.subject(user));
+        let seq = entry.seq;
+        self.announce(author, subject, entry);
+        Ok(Reply::Changed(seq))
     }
 
     pub(super) async fn leave_group(
@@ -47,12 +49,18 @@ impl Messenger {
     ) -> Result<Reply, GatewayError> {
         let author = self.author(caller).await;
         let entry = self.store.leave_group(group, caller.user).await??;
-        self.announce(author, entry);
-        Ok(Reply::GroupLeft)
+        let seq = entry.seq;
+        self.announce(author.clone(), author, entry);
+        Ok(Reply::Changed(seq))
     }
 
-    fn announce(&self, author: Author, entry: Entry) {
-        let event = Event { entry, author };
+    /// How a user is shown of whom accounts has just been asked.
+    fn subject(&self, user: UserId) -> Author {
+        self.directory.peek(user).map(|profile| profile.author()).unwrap_or_default()
+    }
+
+    fn announce(&self, author: Author, subject: Author, entry: Entry) {
+        let event = Event { entry, author, subject };
         self.delivery.committed(event, telemetry::traceparent(&Span::current()));
     }
 }

@@ -93,9 +93,10 @@ impl Messenger {
             Command::ListChats(page) => self.chats(caller.user, page).await,
             Command::DialogHistory { peer, page } => self.dialog_history(caller.user, peer, page).await,
             Command::GroupHistory { group, page } => self.group_history(caller.user, group, page).await,
-            Command::CreateGroup { name } => self.create_group(caller, &name).await,
+            Command::CreateGroup { name, .. } => self.create_group(caller, &name).await,
             Command::AddMember { group, user } => self.add_member(caller, group, user).await,
             Command::LeaveGroup { group } => self.leave_group(caller, group).await,
+            _ => Err(GatewayError::UnknownType),
         };
         Started::Done(result)
     }

@@ -31,6 +31,7 @@ impl Messenger {
     pub(super) async fn start_send(&self, caller: &Caller, send: Send) -> Result<PendingSend, GatewayError> {
         let (conversation, recipient) = match send.to {
             Destination::Group(group) => (group, None),
+            Destination::Conversation(_) => return Err(GatewayError::NotFound),
             Destination::User(receiver) => {
                 self.require_user(receiver).await?;
                 (self.dialog(caller.user, receiver).await?, Some(receiver))

@@ -108,9 +108,10 @@ fn command(kind: Kind, params: &Params<'_>, limits: Limits) -> Result<Command, G
         Kind::ListChats => Command::ListChats(params.page()?),
         Kind::DialogHistory => Command::DialogHistory { peer: params.receiver()?, page: params.page()? },
         Kind::GroupHistory => Command::GroupHistory { group: params.group()?, page: params.page()? },
-        Kind::NewGroup => {
-            Command::CreateGroup { name: GroupName::parse(&string(params.group_name, "groupName")?)? }
-        }
+        Kind::NewGroup => Command::CreateGroup {
+            name: GroupName::parse(&string(params.group_name, "groupName")?)?,
+            key: None,
+        },
         Kind::AddUser => {
             Command::AddMember { group: params.group()?, user: UserId(positive(params.user_id, "userId")?) }
         }
@@ -135,7 +136,8 @@ impl Params<'_> {
 
     fn send(&self, to: Destination, limits: Limits) -> Result<Send, GatewayError> {
         let content = Content::parse(&string(self.content, "content")?, limits.content_bytes)?;
-        Ok(Send { to, content, client_id: self.client_message_id.map(client_id).transpose()? })
+        let client_id = self.client_message_id.map(client_id).transpose()?;
+        Ok(Send { to, content, client_id, reply_to: None })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::dialect::Tag;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::error::GatewayError;
 use crate::domain::event::Event;
-use crate::domain::reply::{Chat, DialogMessage, GroupMessage, Place, Reply};
+use crate::domain::reply::{Chat, ChatPlace, DialogMessage, GroupMessage, Reply};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,6 +59,8 @@ struct Failure<'a> {
     r#type: &'a str,
     message: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a RawValue>,
 }
@@ -119,8 +121,8 @@ pub(in crate::dialect) fn reply(tag: &Tag, outcome: &Result<Reply, GatewayError>
         Ok(Reply::Chats(chats)) => data(tag, chats.iter().map(ChatRow::from).collect::<Vec<_>>()),
         Ok(Reply::DialogHistory(rows)) => data(tag, rows.iter().map(DialogRow::from).collect::<Vec<_>>()),
         Ok(Reply::GroupHistory(rows)) => data(tag, rows.iter().map(GroupRow::from).collect::<Vec<_>>()),
-        Ok(Reply::GroupCreated(group)) => done(tag, Added { group_id: Some(group.0), ..Added::default() }),
-        Ok(Reply::MemberAdded | Reply::GroupLeft) => done(tag, Added::default()),
+        Ok(Reply::GroupCreated(group, _)) => done(tag, Added { group_id: Some(group.0), ..Added::default() }),
+        Ok(Reply::Changed(_)) => done(tag, Added::default()),
         Ok(Reply::Sent { receipt, .. }) => done(
             tag,
             Added {
@@ -130,22 +132,26 @@ pub(in crate::dialect) fn reply(tag: &Tag, outcome: &Result<Reply, GatewayError>
                 ..Added::default()
             },
         ),
+        // Answers to requests that this dialect does not have.
+        Ok(_) => failure(tag, &GatewayError::Internal),
     }
 }
 
 /// The push that tells of an event.
 pub(in crate::dialect) fn event(event: &Event) -> Option<String> {
-    let Event { entry, author } = event;
-    let notice = author.notice(entry.kind, &entry.body);
+    let Event { entry, author, subject } = event;
+    let notice = author.notice(entry.kind, subject, &entry.body);
     let (group_id, other) = (Some(entry.conversation.0), entry.recipient.map(|user| user.0));
     let (kind, added) = match entry.kind {
-        EntryKind::GroupCreated => return None,
+        EntryKind::GroupCreated | EntryKind::GroupRenamed => return None,
         EntryKind::Message if other.is_some() => {
             (Kind::PrivateMessage, Added { receiver_id: other, ..added_of(entry) })
         }
         EntryKind::Message => (Kind::GroupMessage, Added { group_id, ..added_of(entry) }),
         EntryKind::MemberAdded => (Kind::AddUser, Added { group_id, user_id: other, ..added_of(entry) }),
-        EntryKind::MemberLeft => (Kind::LeaveGroup, Added { group_id, user_id: other, ..added_of(entry) }),
+        EntryKind::MemberLeft | EntryKind::MemberRemoved => {
+            (Kind::LeaveGroup, Added { group_id, user_id: other, ..added_of(entry) })
+        }
     };
     let message = Some(notice.as_deref().unwrap_or(&entry.body));
     let params = Params { data: (), message, sender_name: author.name.as_deref(), added };
@@ -180,6 +186,7 @@ fn failure(tag: &Tag, error: &GatewayError) -> String {
         r#type: tag.kind,
         message: &error.to_string(),
         code: error.code(),
+        retry_after_ms: error.retry_after_ms(),
         request_id: tag.request_id.as_deref(),
     })
 }
@@ -192,8 +199,8 @@ fn json<T: Serialize>(frame: &T) -> String {
 impl<'a> From<&'a Chat> for ChatRow<'a> {
     fn from(chat: &'a Chat) -> Self {
         let (receiver, group) = match &chat.place {
-            Place::User { id, name } => (Some((id.0, name.as_deref())), None),
-            Place::Group { id, name } => (None, Some((id.0, &**name))),
+            ChatPlace::User { id, name } => (Some((id.0, name.as_deref())), None),
+            ChatPlace::Group { id, name } => (None, Some((id.0, &**name))),
         };
         Self {
             id: chat.id.0,

@@ -49,8 +49,11 @@ fn event(kind: EntryKind, recipient: Option<i64>, body: &str) -> Event {
         sender: UserId(2),
         recipient: recipient.map(UserId),
         client_id: Uuid::from_u128(2),
+        target: None,
         body: body.into(),
         created_at: time("2023-07-28T13:20:09.896999Z"),
     };
-    Event { entry, author: Author { name: name("Patrick1"), email: name("p1@mail.com") } }
+    let author = Author { name: name("Patrick1"), email: name("p1@mail.com") };
+    let subject = Author { name: name("Patrick5"), email: name("p5@mail.com") };
+    Event { entry, author, subject }
 }

@@ -84,7 +84,7 @@ async fn membership_and_messages_have_one_order() {
             EntryKind::MemberAdded => member = true,
             EntryKind::MemberLeft => member = false,
             EntryKind::Message => assert!(member, "a message at {} by nobody's member", entry.seq),
-            EntryKind::GroupCreated => {}
+            kind => assert_eq!(kind, EntryKind::GroupCreated),
         }
     }
     assert_eq!(rows.len() + first + second + third, 1 + 60 + 180);

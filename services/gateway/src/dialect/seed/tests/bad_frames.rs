@@ -160,7 +160,7 @@ fn depth_and_unknown_keys_do_no_harm() {
 fn a_request_id_comes_back_as_it_came() {
     let answer = |kind: &str, id: &str| {
         let frame = format!(r#"{{"requestId":{id},"type":"{kind}","params":{{"groupId":1}}}}"#);
-        let outcome = decode(&frame).command.map(|_| Reply::GroupLeft);
+        let outcome = decode(&frame).command.map(|_| Reply::Changed(Seq(2)));
         reply(&frame, &outcome)
     };
     let longest = format!("\"{}\"", "x".repeat(126));

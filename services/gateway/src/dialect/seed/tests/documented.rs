@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::command::{Command, Destination, Send};
 use crate::domain::content::{Content, GroupName};
 use crate::domain::page::Page;
-use crate::domain::reply::{Chat, DialogMessage, GroupMessage, Place, Receipt};
+use crate::domain::reply::{Chat, ChatPlace, DialogMessage, GroupMessage, Receipt};
 
 const LIST: &str = r#"{ "type": "listLastMessage", "params": { "limit": 5, "page": 1 } }"#;
 const DIALOG: &str =
@@ -31,18 +31,32 @@ fn requests() {
         (LIST, "listLastMessage", Command::ListChats(page)),
         (DIALOG, "getlatestMessageDialog", Command::DialogHistory { peer: UserId(1), page }),
         (GROUP, "getlatestMessageGroup", Command::GroupHistory { group, page }),
-        (NEW_GROUP, "newGroup", Command::CreateGroup { name: GroupName::parse("new name").unwrap() }),
+        (
+            NEW_GROUP,
+            "newGroup",
+            Command::CreateGroup { name: GroupName::parse("new name").unwrap(), key: None },
+        ),
         (ADD, "addUserInGroup", Command::AddMember { group, user: UserId(1) }),
         (LEAVE, "leaveGroup", Command::LeaveGroup { group }),
         (
             SEND_GROUP,
             "messageInGroup",
-            Command::Send(Send { to: Destination::Group(group), content: content("lol"), client_id: None }),
+            Command::Send(Send {
+                to: Destination::Group(group),
+                content: content("lol"),
+                client_id: None,
+                reply_to: None,
+            }),
         ),
         (
             SEND,
             "privateMessage",
-            Command::Send(Send { to: Destination::User(UserId(2)), content: content("Hi"), client_id: None }),
+            Command::Send(Send {
+                to: Destination::User(UserId(2)),
+                content: content("Hi"),
+                client_id: None,
+                reply_to: None,
+            }),
         ),
     ] {
         let request = decode(frame);
@@ -62,9 +76,9 @@ fn chats() {
         created_at: at,
         updated_at: at,
     };
-    let dialog = chat(Place::User { id: UserId(1), name: name("Patrick0") });
+    let dialog = chat(ChatPlace::User { id: UserId(1), name: name("Patrick0") });
     let group =
-        Chat { sender_name: None, ..chat(Place::Group { id: ConversationId(3), name: "crew".into() }) };
+        Chat { sender_name: None, ..chat(ChatPlace::Group { id: ConversationId(3), name: "crew".into() }) };
     let expected = compact(
         r#"{
         "type": "listLastMessage",
@@ -186,9 +200,9 @@ fn answers_without_data() {
     let sent = |to| Ok(Reply::Sent { to, receipt });
     let stored = r#","messageId":65,"seq":3,"createdAt":"2023-07-28T13:20:09.000Z""#;
     for (request, outcome, kind, added) in [
-        (NEW_GROUP, Ok(Reply::GroupCreated(ConversationId(9))), "newGroup", r#","groupId":9"#),
-        (ADD, Ok(Reply::MemberAdded), "addUserInGroup", ""),
-        (LEAVE, Ok(Reply::GroupLeft), "leaveGroup", ""),
+        (NEW_GROUP, Ok(Reply::GroupCreated(ConversationId(9), Seq(1))), "newGroup", r#","groupId":9"#),
+        (ADD, Ok(Reply::Changed(Seq(2))), "addUserInGroup", ""),
+        (LEAVE, Ok(Reply::Changed(Seq(3))), "leaveGroup", ""),
         (SEND_GROUP, sent(Destination::Group(ConversationId(1))), "messageInGroup", stored),
         (SEND, sent(Destination::User(UserId(2))), "privateMessage", stored),
     ] {
@@ -223,16 +237,24 @@ fn pushes() {
     check(&added, "addUserInGroup", notice, r#""groupId":7,"userId":5"#);
     let left = event(EntryKind::MemberLeft, Some(2), "");
     check(&left, "leaveGroup", "User p1@mail.com has left the group.", r#""groupId":7,"userId":2"#);
-    assert_eq!(Dialect::Seed.event(&event(EntryKind::GroupCreated, Some(2), "crew")), None);
+    let removed = event(EntryKind::MemberRemoved, Some(5), "");
+    check(&removed, "leaveGroup", "User p5@mail.com has left the group.", r#""groupId":7,"userId":5"#);
+    for silent in
+        [event(EntryKind::GroupCreated, Some(2), "crew"), event(EntryKind::GroupRenamed, None, "band")]
+    {
+        assert_eq!(Dialect::Seed.event(&silent), None);
+    }
 }
 
 #[test]
 fn a_removed_user_is_named_deleted() {
     for (kind, notice) in [
+        (EntryKind::MemberRemoved, "User deleted has left the group."),
         (EntryKind::MemberAdded, "User #deleted added in group."),
         (EntryKind::MemberLeft, "User deleted has left the group."),
     ] {
-        let push = Event { author: Author::default(), ..event(kind, Some(2), "") };
+        let push =
+            Event { author: Author::default(), subject: Author::default(), ..event(kind, Some(2), "") };
         let params = parse(&Dialect::Seed.event(&push).unwrap())["params"].clone();
         assert_eq!((&params["message"], &params["senderName"]), (&notice.into(), &Value::Null));
     }

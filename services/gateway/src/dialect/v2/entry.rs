@@ -1,0 +1,114 @@
+//! An entry of the log, the same in pushes and in lists.
+
+use serde::Serialize;
+
+use super::encode::{Instant, push};
+use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::event::Event;
+use crate::domain::ids::{ConversationId, Seq};
+
+/// One entry. Which of the optional keys are there is decided by `kind`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Item<'a> {
+    conversation_id: i64,
+    seq: i64,
+    kind: &'static str,
+    #[serde(flatten)]
+    known: Option<Known<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Known<'a> {
+    id: i64,
+    sender_id: i64,
+    sender_name: Option<&'a str>,
+    created_at: Instant,
+    client_message_id: uuid::Uuid,
+    #[serde(flatten)]
+    body: Body<'a>,
+}
+
+/// What is said by kind.
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Body<'a> {
+    Message {
+        content: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reply_to: Option<i64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        receiver_id: Option<i64>,
+    },
+    Name {
+        name: &'a str,
+    },
+    Membership {
+        user_id: Option<i64>,
+        user_name: Option<&'a str>,
+    },
+}
+
+impl<'a> Item<'a> {
+    /// An entry that this version can read.
+    pub(super) fn of(event: &'a Event) -> Self {
+        let entry = &event.entry;
+        let known = Known {
+            id: entry.id.0,
+            sender_id: entry.sender.0,
+            sender_name: event.author.name.as_deref(),
+            created_at: Instant(entry.created_at),
+            client_message_id: entry.client_id,
+            body: body(event),
+        };
+        Self {
+            conversation_id: entry.conversation.0,
+            seq: entry.seq.0,
+            kind: kind(entry),
+            known: Some(known),
+        }
+    }
+
+    /// The place of an entry that a newer version wrote.
+    pub(super) fn unreadable(conversation: ConversationId, seq: Seq) -> Self {
+        Self { conversation_id: conversation.0, seq: seq.0, kind: "unsupported", known: None }
+    }
+}
+
+fn kind(entry: &Entry) -> &'static str {
+    match entry.kind {
+        EntryKind::Message => "message",
+        EntryKind::GroupCreated => "groupCreated",
+        EntryKind::MemberAdded => "memberAdded",
+        EntryKind::MemberLeft => "memberLeft",
+        EntryKind::MemberRemoved => "memberRemoved",
+        EntryKind::GroupRenamed => "groupRenamed",
+    }
+}
+
+fn body(event: &Event) -> Body<'_> {
+    let entry = &event.entry;
+    match entry.kind {
+        EntryKind::Message => Body::Message {
+            content: &entry.body,
+            reply_to: entry.target.map(|seq| seq.0),
+            receiver_id: entry.recipient.map(|user| user.0),
+        },
+        EntryKind::GroupCreated | EntryKind::GroupRenamed => Body::Name { name: &entry.body },
+        EntryKind::MemberAdded | EntryKind::MemberLeft | EntryKind::MemberRemoved => Body::Membership {
+            user_id: entry.recipient.map(|user| user.0),
+            user_name: event.subject.name.as_deref(),
+        },
+    }
+}
+
+/// The push of an entry.
+pub(in crate::dialect) fn event(event: &Event) -> String {
+    push("entry", &Item::of(event))
+}
+
+/// The push of a place whose entry cannot be read here.
+pub(in crate::dialect) fn unreadable(conversation: ConversationId, seq: Seq) -> String {
+    push("entry", &Item::unreadable(conversation, seq))
+}
