@@ -108,6 +108,7 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
         socket: config.socket,
         session: config.session,
         clock,
+        node: config.redis.node.clone(),
         tasks: tasks.clone(),
     };
     Ok((handshakes, readiness))
@@ -127,7 +128,8 @@ fn readiness(store: &Store, keys: &Arc<KeyRing>, tasks: &Tasks) -> Readiness {
         })
 }
 
-/// At the stop, closes the sockets evenly over `time`, so that they do not all reconnect at once.
+/// At the stop, tells the sockets that can hear it when their turn comes, and closes them evenly over `time`, so that they
+/// do not all reconnect at once.
 async fn drain(hub: Arc<Hub>, time: Duration, stop: CancellationToken) {
     stop.cancelled().await;
     let sockets = hub.all();
@@ -135,6 +137,9 @@ async fn drain(hub: Arc<Hub>, time: Duration, stop: CancellationToken) {
         return;
     };
     let start = tokio::time::Instant::now();
+    for (socket, turn) in sockets.iter().zip(0_u32..) {
+        socket.ask_to_move(pause * turn);
+    }
     for (socket, turn) in sockets.iter().zip(0_u32..) {
         tokio::time::sleep_until(start + pause * turn).await;
         socket.close(Close::Restart);

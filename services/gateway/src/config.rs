@@ -240,6 +240,12 @@ fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
 
 fn outbox(env: &mut Env<'_>) -> OutboxLimits {
     OutboxLimits {
+        soft_bytes: env.within(
+            "GATEWAY_OUTBOX_SOFT_BYTES",
+            256 * 1024,
+            1024..=1 << 30,
+            "bytes waiting for one slow socket from which on it is told of gaps instead of entries",
+        ),
         bytes: env.within(
             "GATEWAY_OUTBOX_BYTES",
             1024 * 1024,

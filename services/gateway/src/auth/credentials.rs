@@ -10,6 +10,10 @@ use crate::dialect::Dialect;
 
 /// The subprotocol of browsers, which cannot set headers: `auth, <token>`.
 const AUTH: &str = "auth";
+/// The subprotocol of the second dialect: alone, or as `messenger.v2, bearer.<token>`.
+const V2: &str = "messenger.v2";
+/// What stands before the token in the list of subprotocols.
+const BEARER: &str = "bearer.";
 
 /// What a handshake brings along.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,20 +32,35 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-/// Reads `Authorization: Bearer <token>`, or the token that follows `auth` among the subprotocols offered. The query
-/// string is no place for a token: proxies log it.
+/// Reads `Authorization: Bearer <token>`, or the token among the subprotocols offered: the one that follows `auth`, or the
+/// one marked `bearer.` beside `messenger.v2`. The query string is no place for a token: proxies log it.
 ///
 /// # Errors
 /// [`AuthError::UnsupportedProtocol`], [`AuthError::NoToken`], [`AuthError::Malformed`] when there are two.
 pub fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, AuthError> {
     let offered = offered(headers)?;
-    let (subprotocol, paired) = match offered.iter().position(|name| *name == AUTH) {
-        Some(at) => (Some(AUTH), offered.get(at + 1).copied()),
-        None if offered.is_empty() => (None, None),
-        None => return Err(AuthError::UnsupportedProtocol),
-    };
-    let token = bearer(headers)?.or(paired).ok_or(AuthError::NoToken)?;
-    Ok(Credentials { token, dialect: Dialect::Seed, subprotocol })
+    let (dialect, subprotocol, listed) = chosen(&offered)?;
+    let token = bearer(headers)?.or(listed).ok_or(AuthError::NoToken)?;
+    Ok(Credentials { token, dialect, subprotocol })
+}
+
+/// The dialect that the client prefers among those spoken here, the subprotocol to echo, and the token in the list.
+fn chosen<'a>(offered: &[&'a str]) -> Result<(Dialect, Option<&'static str>, Option<&'a str>), AuthError> {
+    let known = |name: &&str| *name == AUTH || *name == V2;
+    match offered.iter().position(known) {
+        Some(at) if offered[at] == V2 => {
+            let mut marked = offered.iter().filter_map(|name| name.strip_prefix(BEARER));
+            let token = marked.next().filter(|token| !token.is_empty());
+            if marked.next().is_some() {
+                Err(AuthError::Malformed)
+            } else {
+                Ok((Dialect::V2, Some(V2), token))
+            }
+        }
+        Some(at) => Ok((Dialect::Seed, Some(AUTH), offered.get(at + 1).copied())),
+        None if offered.is_empty() => Ok((Dialect::Seed, None, None)),
+        None => Err(AuthError::UnsupportedProtocol),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
@@ -75,15 +94,19 @@ mod tests {
 
     use super::*;
 
-    fn read(lines: &[(&HeaderName, &'static str)]) -> Result<(String, Option<&'static str>), AuthError> {
+    type Found = Result<(String, Option<&'static str>), AuthError>;
+
+    fn read(lines: &[(&HeaderName, &'static str)]) -> Found {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        credentials(&headers).map(|found| (found.token.to_owned(), found.subprotocol))
+        let found = credentials(&headers)?;
+        assert_eq!(found.dialect == Dialect::V2, found.subprotocol == Some(V2));
+        Ok((found.token.to_owned(), found.subprotocol))
     }
 
-    fn found(token: &str, echo: Option<&'static str>) -> Result<(String, Option<&'static str>), AuthError> {
+    fn found(token: &str, echo: Option<&'static str>) -> Found {
         Ok((token.to_owned(), echo))
     }
 
@@ -108,8 +131,17 @@ mod tests {
             (&[(P, "auth")], Err(AuthError::NoToken)),
             (&[(P, "auth, ,")], Err(AuthError::NoToken)),
             (&[(A, "Bearer t.o.k"), (A, "Bearer x.y.z")], Err(AuthError::Malformed)),
-            (&[(P, "messenger.v2, bearer.t.o.k")], Err(AuthError::UnsupportedProtocol)),
-            (&[(P, "messenger.v2"), (A, "Bearer t.o.k")], Err(AuthError::UnsupportedProtocol)),
+            (&[(P, "messenger.v2, bearer.t.o.k")], found("t.o.k", Some("messenger.v2"))),
+            (&[(P, "bearer.t.o.k"), (P, "messenger.v2")], found("t.o.k", Some("messenger.v2"))),
+            (&[(P, "messenger.v2"), (A, "Bearer t.o.k")], found("t.o.k", Some("messenger.v2"))),
+            (&[(P, "messenger.v2, bearer.x.y.z"), (A, "Bearer t.o.k")], found("t.o.k", Some("messenger.v2"))),
+            (&[(P, "messenger.v3, messenger.v2, bearer.t.o.k")], found("t.o.k", Some("messenger.v2"))),
+            (&[(P, "auth, t.o.k, messenger.v2")], found("t.o.k", Some("auth"))),
+            (&[(P, "messenger.v2")], Err(AuthError::NoToken)),
+            (&[(P, "messenger.v2, bearer.")], Err(AuthError::NoToken)),
+            (&[(P, "messenger.v2, t.o.k")], Err(AuthError::NoToken)),
+            (&[(P, "messenger.v2, bearer.a, bearer.b")], Err(AuthError::Malformed)),
+            (&[(P, "messenger.v3, bearer.t.o.k")], Err(AuthError::UnsupportedProtocol)),
             (&[(P, "AUTH, t.o.k")], Err(AuthError::UnsupportedProtocol)),
             (&[(P, "soap"), (A, "Bearer t.o.k")], Err(AuthError::UnsupportedProtocol)),
         ] {

@@ -98,6 +98,7 @@ pub struct Attachment {
     delivery: Arc<Delivery>,
     user: UserId,
     registration: Registration,
+    since: Xid,
     /// Workers that know of this socket: a handshake may be given up half-way.
     told: usize,
 }
@@ -169,7 +170,8 @@ impl Delivery {
         let registration = self.context.hub.register(user, dialect);
         self.context.bus.join(Channel::User(user));
         // From here on nothing is left behind when the handshake is given up.
-        let mut attachment = Attachment { delivery: Arc::clone(self), user, registration, told: 0 };
+        let delivery = Arc::clone(self);
+        let mut attachment = Attachment { delivery, user, registration, since: swept, told: 0 };
         for worker in &self.workers {
             // Workers end after every attachment has.
             let _ = worker.inputs.send(Input::Present(user)).await;
@@ -234,6 +236,11 @@ impl Attachment {
     /// What is to be written to the socket.
     pub fn outbox(&self) -> &Arc<Outbox> {
         self.registration.outbox()
+    }
+
+    /// Every entry of an earlier transaction was committed before the socket took part; every other one comes to it.
+    pub fn since(&self) -> Xid {
+        self.since
     }
 }
 

@@ -124,7 +124,8 @@ impl Cluster {
         let sweep =
             SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(20) };
         let config = DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, sweep };
-        let hub = Arc::new(Hub::new(OutboxLimits { bytes: 1 << 20, frames: 10_000 }, 16));
+        let hub =
+            Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16));
         let wanted = Arc::new(Wanted::default());
         let bus = MemoryBus { network: Arc::clone(&self.network), wanted: Arc::clone(&wanted) };
         let directory = StaticDirectory::of(&[(1, "One"), (2, "Two"), (3, "Three")]);

@@ -3,6 +3,9 @@
 //! Pure translation: knows no socket, no task and no store. The code behind it knows no dialect. A new dialect is a new
 //! file here and a new variant of [`Dialect`].
 
+mod instant;
+mod raw;
+
 mod seed;
 mod v2;
 
@@ -11,6 +14,7 @@ use serde_json::value::RawValue;
 use crate::domain::command::Command;
 use crate::domain::error::GatewayError;
 use crate::domain::event::{Event, Watermark};
+use crate::domain::greeting::Greeting;
 use crate::domain::ids::{ConversationId, Seq};
 use crate::domain::reply::Reply;
 
@@ -59,7 +63,7 @@ impl Dialect {
     pub fn decode(self, frame: &str, limits: Limits) -> Request {
         match self {
             Self::Seed => seed::decode(frame, limits),
-            Self::V2 => seed::decode(frame, limits),
+            Self::V2 => v2::decode(frame, limits),
         }
     }
 
@@ -67,7 +71,7 @@ impl Dialect {
     pub fn reply(self, tag: &Tag, outcome: &Result<Reply, GatewayError>) -> String {
         match self {
             Self::Seed => seed::reply(tag, outcome),
-            Self::V2 => seed::reply(tag, outcome),
+            Self::V2 => v2::reply(tag, outcome),
         }
     }
 
@@ -76,6 +80,23 @@ impl Dialect {
         match self {
             Self::Seed => seed::event(event),
             Self::V2 => Some(v2::event(event)),
+        }
+    }
+
+    /// The frame that greets a new connection; `None` where the dialect has none.
+    pub fn hello(self, greeting: &Greeting) -> Option<String> {
+        match self {
+            Self::Seed => None,
+            Self::V2 => Some(v2::hello(greeting)),
+        }
+    }
+
+    /// The frame that asks a client to move to another replica after so many milliseconds; `None` where the dialect has
+    /// none.
+    pub fn reconnect(self, after_ms: u64) -> Option<String> {
+        match self {
+            Self::Seed => None,
+            Self::V2 => Some(v2::reconnect(after_ms)),
         }
     }
 
@@ -92,6 +113,14 @@ impl Dialect {
         match self {
             Self::Seed => None,
             Self::V2 => Some(v2::watermark(watermark)),
+        }
+    }
+
+    /// Whether a client can hear of a gap.
+    pub fn has_gaps(self) -> bool {
+        match self {
+            Self::Seed => false,
+            Self::V2 => true,
         }
     }
 

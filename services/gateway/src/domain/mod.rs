@@ -8,6 +8,7 @@ pub mod sync;
 
 pub mod entry;
 pub mod event;
+pub mod greeting;
 
 pub mod command;
 pub mod reply;

@@ -11,15 +11,23 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 use super::socket::Socket;
 use super::{Handshakes, refusal};
 use crate::auth::{AuthError, Credentials, Identity, credentials};
+use crate::delivery::Attachment;
+use crate::dialect::Dialect;
 use crate::domain::caller::Caller;
+use crate::domain::command::Token;
+use crate::domain::error::GatewayError;
 use crate::domain::event::Author;
+use crate::domain::greeting::Greeting;
 use crate::domain::ids::UserId;
-use crate::session::Session;
+use crate::domain::sync::Sync;
+use crate::session::{Opening, Renewal, Renewed, Session};
 
 /// Seconds after which a client that found no room should come again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -61,16 +69,15 @@ async fn open(
         busy()
     })?;
     metrics::counter!("gateway_handshakes_total").increment(1);
-    let expires_at = expiry(handshakes, &identity);
-    let (dialect, joined) = (credentials.dialect, handshakes.tasks.token());
+    let opening = opening(handshakes, credentials.dialect, identity, &attachment);
+    let joined = handshakes.tasks.token();
     let handshakes = Arc::clone(handshakes);
     let mut response = sized(upgrade, &handshakes).on_upgrade(move |socket| async move {
         // Counted until the session ends: as a place taken, and as work that a stop waits for.
         let _held = (place, joined);
         let messenger = Arc::clone(&handshakes.messenger);
-        let caller = caller(identity);
-        let session = handshakes.session;
-        Session::new(Socket(socket), dialect, caller, attachment, messenger, session, expires_at).run().await;
+        let config = handshakes.session;
+        Session::new(Socket(socket), opening, attachment, messenger, handshakes, config).run().await;
     });
     echo(&mut response, &credentials);
     Ok(response)
@@ -96,13 +103,47 @@ fn sized(upgrade: WebSocketUpgrade, handshakes: &Handshakes) -> WebSocketUpgrade
         .max_write_buffer_size(sizes.max_write_buffer)
 }
 
-fn caller(identity: Identity) -> Caller {
-    Caller { user: identity.user, claimed: Author { name: identity.name, email: identity.email } }
+fn opening(
+    handshakes: &Handshakes,
+    dialect: Dialect,
+    identity: Identity,
+    attachment: &Attachment,
+) -> Opening {
+    let (now, session) = (handshakes.clock.now(), handshakes.session);
+    let greeting = Greeting {
+        connection: Uuid::new_v4().simple().to_string(),
+        node: handshakes.node.clone(),
+        user: identity.user,
+        heartbeat_ms: u64::try_from(session.ping_after.as_millis()).unwrap_or(u64::MAX),
+        sync: Sync(attachment.since()),
+        server_time: now,
+        expires_at: identity.expires_at,
+        content_bytes: session.limits.content_bytes,
+        frame_bytes: handshakes.socket.frame_bytes,
+        in_flight: session.in_flight,
+    };
+    let expires_at = expiry(now, identity.expires_at);
+    let claimed = Author { name: identity.name, email: identity.email };
+    Opening { dialect, caller: Caller { user: identity.user, claimed }, greeting, expires_at }
 }
 
-fn expiry(handshakes: &Handshakes, identity: &Identity) -> Instant {
-    let left = identity.expires_at.duration_since(handshakes.clock.now());
-    Instant::now() + Duration::try_from(left).unwrap_or_default()
+/// A moment of the wall clock on the clock of the timers.
+fn expiry(now: Timestamp, until: Timestamp) -> Instant {
+    Instant::now() + Duration::try_from(until.duration_since(now)).unwrap_or_default()
+}
+
+impl Renewal for Handshakes {
+    fn renew(&self, user: UserId, token: &Token) -> Result<Renewed, GatewayError> {
+        let now = self.clock.now();
+        let identity = self.verifier.verify(&token.0, now).map_err(|error| match error {
+            AuthError::NoKeys => GatewayError::Unavailable,
+            _ => GatewayError::Unauthorized,
+        })?;
+        if identity.user != user {
+            return Err(GatewayError::Unauthorized);
+        }
+        Ok(Renewed { until: identity.expires_at, expires_at: expiry(now, identity.expires_at) })
+    }
 }
 
 /// A browser closes a socket whose answer does not name one of the subprotocols that it offered.

@@ -52,6 +52,8 @@ pub struct Handshakes {
     pub session: SessionConfig,
     /// Tells when a token ends.
     pub clock: Arc<dyn Clock>,
+    /// This replica's name.
+    pub node: String,
     /// Counts sockets among what is joined at the stop.
     pub tasks: Tasks,
 }

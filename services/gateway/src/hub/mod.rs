@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn hub(sockets_per_user: usize) -> Arc<Hub> {
-        Arc::new(Hub::new(OutboxLimits { bytes: 100, frames: 10 }, sockets_per_user))
+        Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100, frames: 10 }, sockets_per_user))
     }
 
     fn count(hub: &Hub, user: UserId) -> usize {

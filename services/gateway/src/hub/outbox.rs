@@ -1,21 +1,28 @@
 //! What waits to be written to one socket: bounded in bytes and frames, never waited for.
 
-use std::collections::{HashMap, VecDeque};
+mod queue;
+
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+use self::queue::{Limits, Outgoing, Queue};
 
 use super::SocketId;
 use crate::dialect::Dialect;
 use crate::domain::close::Close;
 use crate::domain::ids::{ConversationId, Seq, UserId};
 
-/// What may wait for one slow client. Past either limit the socket closes with [`Close::SlowConsumer`]; the client
-/// reconnects and reads what it missed from the history.
+/// What may wait for one slow client. Past the last two limits the socket closes with [`Close::SlowConsumer`]; the client
+/// reconnects and reads what it missed.
 #[derive(Debug, Clone, Copy)]
 pub struct OutboxLimits {
+    /// Bytes of text from which on a client that can hear of gaps is told those instead of entries.
+    pub soft_bytes: usize,
     /// Bytes of text.
     pub bytes: usize,
     /// Number of frames.
@@ -44,6 +51,8 @@ pub enum About {
     },
     /// Something that passes: whoever misses it learns it another way.
     Passing,
+    /// Entries that were given up.
+    Gap,
 }
 
 /// Whether the socket goes on after a [`Outbox::drain`].
@@ -57,8 +66,7 @@ pub enum Drained {
 
 #[derive(Debug, Default)]
 struct State {
-    frames: VecDeque<Frame>,
-    bytes: usize,
+    queue: Queue,
     close: Option<Close>,
     /// Up to here the socket is told nothing. Only logs that were growing when it opened.
     floors: HashMap<ConversationId, Seq>,
@@ -76,13 +84,15 @@ impl State {
 pub struct Outbox {
     id: SocketId,
     dialect: Dialect,
-    limits: OutboxLimits,
+    limits: Limits,
     state: Mutex<State>,
     wake: Notify,
 }
 
 impl Outbox {
     pub(super) fn new(id: SocketId, dialect: Dialect, limits: OutboxLimits) -> Self {
+        let OutboxLimits { soft_bytes, bytes, frames } = limits;
+        let limits = Limits { soft_bytes: dialect.has_gaps().then_some(soft_bytes), bytes, frames };
         Self { id, dialect, limits, state: Mutex::default(), wake: Notify::new() }
     }
 
@@ -101,9 +111,16 @@ impl Outbox {
     pub fn open_after(&self, places: impl Iterator<Item = (ConversationId, Seq)>) {
         let mut state = self.lock();
         state.floors = places.collect();
-        let queued = std::mem::take(&mut state.frames);
-        state.frames = queued.into_iter().filter(|frame| !state.is_old(frame)).collect();
-        state.bytes = state.frames.iter().map(|frame| frame.text.len()).sum();
+        let State { queue, floors, .. } = &mut *state;
+        queue.begin_after(floors);
+    }
+
+    /// Asks the client to move after that time, if it can hear of it.
+    pub fn ask_to_move(&self, after: Duration) {
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        if let Some(text) = self.dialect.reconnect(after_ms) {
+            self.push(Frame { text: text.into(), about: About::Passing });
+        }
     }
 
     /// Queues a frame, or closes the socket when its client is too slow. Never waits.
@@ -112,12 +129,9 @@ impl Outbox {
         if state.close.is_some() || state.is_old(&frame) {
             return;
         }
-        if state.bytes + frame.text.len() > self.limits.bytes || state.frames.len() >= self.limits.frames {
+        if state.queue.push(frame, &self.limits).is_err() {
             *state = State { close: Some(Close::SlowConsumer), ..State::default() };
             metrics::counter!("gateway_slow_closes_total").increment(1);
-        } else {
-            state.bytes += frame.text.len();
-            state.frames.push_back(frame);
         }
         drop(state);
         self.wake.notify_one();
@@ -142,14 +156,20 @@ impl Outbox {
     /// Moves what is queued to `frames`.
     pub fn drain(&self, frames: &mut Vec<Frame>) -> Drained {
         let mut state = self.lock();
-        frames.extend(state.frames.drain(..));
-        state.bytes = 0;
+        frames.extend(state.queue.drain().filter_map(|outgoing| match outgoing {
+            Outgoing::Frame(frame) => Some(frame),
+            Outgoing::Gap(conversation, from, to) => {
+                metrics::counter!("gateway_gaps_total").increment(1);
+                let text = self.dialect.gap(conversation, from, to)?;
+                Some(Frame { text: text.into(), about: About::Gap })
+            }
+        }));
         state.close.map_or(Drained::Open, Drained::Closed)
     }
 
     fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.frames.is_empty() && state.close.is_none()
+        state.queue.is_empty() && state.close.is_none()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -176,7 +196,7 @@ mod tests {
     }
 
     fn outbox(bytes: usize, frames: usize) -> Outbox {
-        Outbox::new(SocketId(1), Dialect::Seed, OutboxLimits { bytes, frames })
+        Outbox::new(SocketId(1), Dialect::Seed, OutboxLimits { soft_bytes: 1, bytes, frames })
     }
 
     fn texts(frames: &[Frame]) -> Vec<&[u8]> {

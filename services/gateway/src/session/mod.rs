@@ -6,9 +6,11 @@
 //! the socket is not read: the client's TCP connection is the back-pressure, and nobody else waits.
 
 mod own;
+mod renewal;
 mod timer;
 mod wire;
 
+pub use renewal::{Renewal, Renewed};
 pub use wire::{Gone, Inbound, Outbound, Wire};
 
 use std::future::Future;
@@ -26,8 +28,9 @@ use crate::delivery::Attachment;
 use crate::dialect::{Dialect, Limits, Tag};
 use crate::domain::caller::Caller;
 use crate::domain::close::Close;
-use crate::domain::command::Command;
+use crate::domain::command::{Command, Token};
 use crate::domain::error::GatewayError;
+use crate::domain::greeting::Greeting;
 use crate::domain::ids::UserId;
 use crate::domain::reply::Reply;
 use crate::hub::{About, Drained, Frame};
@@ -35,6 +38,9 @@ use crate::usecase::{Messenger, Started};
 
 use own::OwnMessages;
 use timer::Timer;
+
+/// Frames that are no requests after which a client of the second dialect is taken for broken.
+const UNREADABLE_MAX: u32 = 20;
 
 /// Time limits of a socket.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +80,19 @@ enum End {
     Close(Close),
 }
 
+/// What a handshake has found out about a connection.
+#[derive(Debug)]
+pub struct Opening {
+    /// The language that it speaks.
+    pub dialect: Dialect,
+    /// Whose it is.
+    pub caller: Caller,
+    /// What its client is told first, where the dialect has a word for it.
+    pub greeting: Greeting,
+    /// When the token ends.
+    pub expires_at: Instant,
+}
+
 /// One client's connection.
 pub struct Session<W> {
     wire: W,
@@ -81,7 +100,10 @@ pub struct Session<W> {
     caller: Arc<Caller>,
     attachment: Attachment,
     messenger: Arc<Messenger>,
+    renewal: Arc<dyn Renewal>,
     config: SessionConfig,
+    greeting: Option<String>,
+    unreadable: u32,
     step: Step,
     replies: Replies,
     own: OwnMessages,
@@ -96,23 +118,26 @@ impl<W> std::fmt::Debug for Session<W> {
 }
 
 impl<W: Wire> Session<W> {
-    /// A session that ends at `expires_at`, when the token does.
+    /// A session that ends when its token does, unless that is renewed.
     pub fn new(
         wire: W,
-        dialect: Dialect,
-        caller: Caller,
+        opening: Opening,
         attachment: Attachment,
         messenger: Arc<Messenger>,
+        renewal: Arc<dyn Renewal>,
         config: SessionConfig,
-        expires_at: Instant,
     ) -> Self {
+        let Opening { dialect, caller, greeting, expires_at } = opening;
         Self {
             wire,
             dialect,
             caller: Arc::new(caller),
             attachment,
             messenger,
+            renewal,
             config,
+            greeting: dialect.hello(&greeting),
+            unreadable: 0,
             step: Step::Idle,
             replies: FuturesOrdered::new(),
             own: OwnMessages::default(),
@@ -123,11 +148,7 @@ impl<W: Wire> Session<W> {
 
     /// Runs until the client leaves or the socket is closed.
     pub async fn run(mut self) {
-        let end = loop {
-            if let Err(end) = self.turn().await {
-                break end;
-            }
-        };
+        let end = self.live().await;
         let End::Close(reason) = end else {
             // A client that has closed is owed the answer to its closing frame.
             let _ = timeout(self.config.close_grace, self.wire.close()).await;
@@ -138,6 +159,19 @@ impl<W: Wire> Session<W> {
         let grace = self.config.close_grace;
         // Best effort: a client that is gone or does not read sees the end of the TCP connection instead.
         let _ = timeout(grace, self.close(reason)).await;
+    }
+
+    async fn live(&mut self) -> End {
+        if let Some(hello) = self.greeting.take()
+            && let Err(end) = self.feed_all(vec![Outbound::Text(hello.into())]).await
+        {
+            return end;
+        }
+        loop {
+            if let Err(end) = self.turn().await {
+                return end;
+            }
+        }
     }
 
     /// Waits for the next thing to happen, does it, and writes what there is to write.
@@ -160,21 +194,23 @@ impl<W: Wire> Session<W> {
     fn receive(&mut self, inbound: Option<Result<Inbound, Close>>) -> Result<(), End> {
         self.timer.heard();
         match inbound {
-            Some(Ok(Inbound::Text(text))) => {
-                self.request(&text);
-                Ok(())
-            }
+            Some(Ok(Inbound::Text(text))) => self.request(&text),
             Some(Ok(Inbound::Control)) => Ok(()),
             Some(Err(reason)) => Err(End::Close(reason)),
             None => Err(End::Gone),
         }
     }
 
-    fn request(&mut self, text: &Bytes) {
+    fn request(&mut self, text: &Bytes) -> Result<(), End> {
         metrics::counter!("gateway_requests_total").increment(1);
-        let Ok(text) = std::str::from_utf8(text) else { return };
+        let Ok(text) = std::str::from_utf8(text) else { return Ok(()) };
         let request = self.dialect.decode(text, self.config.limits);
+        let broken = request.command == Err(GatewayError::Malformed);
         match request.command {
+            Ok(Command::Authenticate(token)) => {
+                let renewed = self.authenticate(&token);
+                self.push_reply(request.tag, Started::Done(renewed));
+            }
             Ok(mut command) => {
                 if let Command::Send(send) = &mut command {
                     self.own.remember(send);
@@ -183,6 +219,14 @@ impl<W: Wire> Session<W> {
             }
             Err(error) => self.push_reply(request.tag, Started::Done(Err(error))),
         }
+        self.unreadable += u32::from(broken && self.dialect != Dialect::Seed);
+        if self.unreadable < UNREADABLE_MAX { Ok(()) } else { Err(End::Close(Close::Unreadable)) }
+    }
+
+    fn authenticate(&mut self, token: &Token) -> Result<Reply, GatewayError> {
+        let renewed = self.renewal.renew(self.caller.user, token)?;
+        self.timer.renew(renewed.expires_at);
+        Ok(Reply::Authenticated(renewed.until))
     }
 
     /// Begins the waiting request when its turn has come.

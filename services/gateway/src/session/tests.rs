@@ -18,7 +18,8 @@ use super::*;
 use crate::delivery::{Delivery, DeliveryConfig, SweepConfig};
 use crate::directory::{Directory, StaticDirectory};
 use crate::domain::event::{Author, Event, Watermark};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{UserId, Xid};
+use crate::domain::sync::Sync;
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
 use crate::lanes::{LaneConfig, Lanes};
@@ -75,6 +76,34 @@ impl Sink<Outbound> for MemoryWire {
     }
 }
 
+/// Takes `good:<user>` for another hour.
+struct Tokens;
+
+impl Renewal for Tokens {
+    fn renew(&self, user: UserId, token: &Token) -> Result<Renewed, GatewayError> {
+        if *token.0 != format!("good:{user}") {
+            return Err(GatewayError::Unauthorized);
+        }
+        let until = "2026-07-28T13:20:09.896Z".parse().unwrap();
+        Ok(Renewed { until, expires_at: Instant::now() + Duration::from_secs(3600) })
+    }
+}
+
+fn greeting(user: i64) -> Greeting {
+    Greeting {
+        connection: "c1".to_owned(),
+        node: "n1".to_owned(),
+        user: UserId(user),
+        heartbeat_ms: 25_000,
+        sync: Sync(Xid(7)),
+        server_time: "2026-07-28T13:20:09.896Z".parse().unwrap(),
+        expires_at: "2026-07-28T14:20:09.896Z".parse().unwrap(),
+        content_bytes: 1_000,
+        frame_bytes: 65_536,
+        in_flight: 8,
+    }
+}
+
 struct Replica {
     _stop: DropGuard,
     _database: TestDatabase,
@@ -116,7 +145,7 @@ async fn replica() -> Replica {
         SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(50) };
     let delivery_config = DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep };
     let directory: Arc<dyn Directory> = Arc::new(StaticDirectory::of(&[(1, "Patrick0"), (2, "Patrick1")]));
-    let hub = Arc::new(Hub::new(OutboxLimits { bytes: 100_000, frames: 1_000 }, 16));
+    let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
     let delivery =
         Delivery::start(delivery_config, hub, Arc::new(NoBus), store.clone(), Arc::clone(&directory), &tasks);
     let lane_config = LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE };
@@ -137,16 +166,21 @@ impl Replica {
         self.connect_until(user, config, Instant::now() + Duration::from_secs(3600)).await
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the test joins it")]
     async fn connect_until(&self, user: i64, config: SessionConfig, expires_at: Instant) -> Client {
+        self.open(user, Dialect::Seed, config, expires_at).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the test joins it")]
+    async fn open(&self, user: i64, dialect: Dialect, config: SessionConfig, expires_at: Instant) -> Client {
         let (requests, inbound) = mpsc::channel(1_000);
         let (outbound, frames) = mpsc::channel(1_000);
         let stalled = Arc::new(AtomicBool::new(false));
         let wire = MemoryWire { inbound, outbound, stalled: Arc::clone(&stalled) };
-        let attachment = self.delivery.attach(UserId(user), Dialect::Seed).await.unwrap();
+        let attachment = self.delivery.attach(UserId(user), dialect).await.unwrap();
         let caller = Caller { user: UserId(user), claimed: Author::default() };
+        let opening = Opening { dialect, caller, greeting: greeting(user), expires_at };
         let messenger = Arc::clone(&self.messenger);
-        let session = Session::new(wire, Dialect::Seed, caller, attachment, messenger, config, expires_at);
+        let session = Session::new(wire, opening, attachment, messenger, Arc::new(Tokens), config);
         Client { requests: Some(requests), frames, stalled, session: tokio::spawn(session.run()) }
     }
 }
@@ -334,3 +368,5 @@ async fn a_write_that_stalls_ends_the_session() {
     client.send(2, "who does not listen");
     timeout(PATIENCE, client.session).await.expect("the session ends").unwrap();
 }
+
+mod v2;

@@ -39,6 +39,13 @@ impl Timer {
         self.pinged = false;
     }
 
+    /// The token is replaced by one that ends then.
+    pub(super) fn renew(&mut self, expires_at: Instant) {
+        self.expires_at = expires_at;
+        let next = self.next();
+        self.sleep.as_mut().reset(next);
+    }
+
     /// Ends when something may be due; then ask [`Timer::elapsed`]. Cancel-safe.
     pub(super) async fn due(&mut self) {
         loop {
@@ -103,6 +110,14 @@ mod tests {
                 end => break assert_eq!((end, start.elapsed()), (Due::Expired, lives)),
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewed_token_lives_on() {
+        let (start, mut timer) = (Instant::now(), timer(PING / 5));
+        timer.renew(start + PING / 2);
+        timer.due().await;
+        assert_eq!((timer.elapsed(), start.elapsed()), (Due::Expired, PING / 2));
     }
 
     #[tokio::test(start_paused = true)]

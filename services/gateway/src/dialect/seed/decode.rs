@@ -1,36 +1,16 @@
 //! Frames of clients to commands.
-//!
-//! Values stay raw until the type of the request says which of them are needed: nothing is copied but texts with escapes,
-//! and nothing is descended into that is not expected to be nested, so depth costs no stack.
-
-use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use super::{Kind, PROCESSOR};
+use crate::dialect::raw::{Envelope, object, params, positive, request_id, string, text, uuid};
 use crate::dialect::{Limits, Request, Tag};
 use crate::domain::command::{Command, Destination, Send};
 use crate::domain::content::{Content, GroupName};
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::page::Page;
-
-/// Longest `requestId`, bytes as written in the frame.
-const REQUEST_ID_BYTES: usize = 128;
-
-/// The outermost object. Unknown keys are ignored; a known key that comes twice is an error.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Envelope<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    params: Option<&'a RawValue>,
-}
 
 /// The parameters of all types together; `null` counts as absent.
 #[derive(Default, Deserialize)]
@@ -54,10 +34,6 @@ struct Params<'a> {
     client_message_id: Option<&'a RawValue>,
 }
 
-/// A string, borrowed from the frame unless it has escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 /// Reads a frame.
 pub(in crate::dialect) fn decode(frame: &str, limits: Limits) -> Request {
     let Some(envelope) = object::<Envelope<'_>>(frame) else {
@@ -80,27 +56,6 @@ pub(in crate::dialect) fn decode(frame: &str, limits: Limits) -> Request {
 fn kind(value: Option<&RawValue>) -> Result<Kind, GatewayError> {
     let name = value.and_then(text).ok_or(GatewayError::Malformed)?;
     Kind::from_name(&name).ok_or(GatewayError::UnknownType)
-}
-
-/// The id as it was written, so that it can be repeated as it came.
-fn request_id(value: Option<&RawValue>) -> Result<Option<&RawValue>, GatewayError> {
-    const WRONG: GatewayError = GatewayError::Invalid {
-        field: "requestId",
-        reason: "must be a string or an integer, of at most 128 bytes",
-    };
-    let Some(value) = value else { return Ok(None) };
-    let digits = value.get().strip_prefix('-').unwrap_or(value.get());
-    let fits = value.get().len() <= REQUEST_ID_BYTES;
-    let integer = digits.bytes().all(|byte| byte.is_ascii_digit());
-    if fits && (integer || text(value).is_some()) { Ok(Some(value)) } else { Err(WRONG) }
-}
-
-fn params(value: Option<&RawValue>) -> Result<Params<'_>, GatewayError> {
-    let Some(value) = value else { return Ok(Params::default()) };
-    if !value.get().starts_with('{') {
-        return Err(GatewayError::invalid("params", "must be an object"));
-    }
-    object(value.get()).ok_or(GatewayError::Malformed)
 }
 
 fn command(kind: Kind, params: &Params<'_>, limits: Limits) -> Result<Command, GatewayError> {
@@ -136,36 +91,7 @@ impl Params<'_> {
 
     fn send(&self, to: Destination, limits: Limits) -> Result<Send, GatewayError> {
         let content = Content::parse(&string(self.content, "content")?, limits.content_bytes)?;
-        let client_id = self.client_message_id.map(client_id).transpose()?;
+        let client_id = self.client_message_id.map(|id| uuid(id, "clientMessageId")).transpose()?;
         Ok(Send { to, content, client_id, reply_to: None })
     }
-}
-
-/// An integer from 1, written as JSON writes integers: no fraction, no exponent, no quotes.
-fn positive(value: Option<&RawValue>, field: &'static str) -> Result<i64, GatewayError> {
-    let value = value.ok_or_else(|| GatewayError::invalid(field, "is required"))?;
-    let number = value.get().parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| GatewayError::invalid(field, "must be a positive integer"))
-}
-
-fn string<'a>(value: Option<&'a RawValue>, field: &'static str) -> Result<Cow<'a, str>, GatewayError> {
-    let value = value.ok_or_else(|| GatewayError::invalid(field, "is required"))?;
-    text(value).ok_or_else(|| GatewayError::invalid(field, "must be a string"))
-}
-
-fn client_id(value: &RawValue) -> Result<Uuid, GatewayError> {
-    text(value)
-        .and_then(|text| Uuid::try_parse(&text).ok())
-        .filter(|id| !id.is_nil())
-        .ok_or_else(|| GatewayError::invalid("clientMessageId", "must be a UUID that is not nil"))
-}
-
-fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
-}
-
-/// Reads a JSON object. An array is none, although serde would fill the fields from it by position.
-fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
-    let is_object = json.trim_ascii_start().starts_with('{');
-    if is_object { serde_json::from_str(json).ok() } else { None }
 }

@@ -1,11 +1,11 @@
 //! Replies and events to frames of the server. The order of the fields is the order of the keys on the wire.
 
-use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Kind;
 use crate::dialect::Tag;
+use crate::dialect::instant::Instant;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::error::GatewayError;
 use crate::domain::event::Event;
@@ -103,15 +103,6 @@ struct GroupRow<'a> {
     group_id: i64,
     created_at: Instant,
     content: &'a str,
-}
-
-/// ISO 8601 in UTC with three digits of a second, cut, not rounded.
-struct Instant(Timestamp);
-
-impl Serialize for Instant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.3}", self.0))
-    }
 }
 
 /// The answer to a request.

@@ -1,11 +1,14 @@
 //! Frames of the server. The order of the fields is the order of the keys on the wire.
 
-use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use super::{MEMBERS_PER_REQUEST, RESUME_POSITIONS};
+use crate::dialect::instant::Instant;
 use crate::domain::command::MarkKind;
 use crate::domain::event::Watermark;
+use crate::domain::greeting::Greeting;
 use crate::domain::ids::{ConversationId, Seq};
+use crate::domain::page::MAX_LIMIT;
 
 #[derive(Serialize)]
 struct Push<'a, P> {
@@ -30,13 +33,62 @@ struct GapParams {
     to: i64,
 }
 
-/// ISO 8601 in UTC with three digits of a second, cut, not rounded.
-pub(super) struct Instant(pub(super) Timestamp);
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HelloParams<'a> {
+    connection_id: &'a str,
+    node: &'a str,
+    user_id: i64,
+    heartbeat_ms: u64,
+    sync: String,
+    server_time: Instant,
+    expires_at: Instant,
+    limits: LimitParams,
+}
 
-impl Serialize for Instant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.3}", self.0))
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LimitParams {
+    content_bytes: usize,
+    frame_bytes: usize,
+    page: i64,
+    in_flight: usize,
+    resume_positions: usize,
+    members_per_request: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReconnectParams {
+    after_ms: u64,
+    reason: &'static str,
+}
+
+/// The first push of a connection.
+pub(in crate::dialect) fn hello(greeting: &Greeting) -> String {
+    let params = HelloParams {
+        connection_id: &greeting.connection,
+        node: &greeting.node,
+        user_id: greeting.user.0,
+        heartbeat_ms: greeting.heartbeat_ms,
+        sync: greeting.sync.to_string(),
+        server_time: Instant(greeting.server_time),
+        expires_at: Instant(greeting.expires_at),
+        limits: LimitParams {
+            content_bytes: greeting.content_bytes,
+            frame_bytes: greeting.frame_bytes,
+            page: MAX_LIMIT,
+            in_flight: greeting.in_flight,
+            resume_positions: RESUME_POSITIONS,
+            members_per_request: MEMBERS_PER_REQUEST,
+        },
+    };
+    push("hello", &params)
+}
+
+/// The push that asks a client to move, before this replica stops.
+pub(in crate::dialect) fn reconnect(after_ms: u64) -> String {
+    push("reconnect", &ReconnectParams { after_ms, reason: "restart" })
 }
 
 /// The push that tells of a watermark.
@@ -62,6 +114,6 @@ pub(super) fn push<P: Serialize>(kind: &str, params: &P) -> String {
 }
 
 #[expect(clippy::expect_used, reason = "numbers, texts and dates always have a JSON form")]
-fn json<T: Serialize>(frame: &T) -> String {
+pub(super) fn json<T: Serialize>(frame: &T) -> String {
     serde_json::to_string(frame).expect("a frame is plain data")
 }

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::encode::{Instant, push};
+use super::encode::push;
+use crate::dialect::instant::Instant;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::event::Event;
 use crate::domain::ids::{ConversationId, Seq};
+use crate::domain::reply::Place;
 
 /// One entry. Which of the optional keys are there is decided by `kind`.
 #[derive(Serialize)]
@@ -73,6 +75,15 @@ impl<'a> Item<'a> {
     /// The place of an entry that a newer version wrote.
     pub(super) fn unreadable(conversation: ConversationId, seq: Seq) -> Self {
         Self { conversation_id: conversation.0, seq: seq.0, kind: "unsupported", known: None }
+    }
+}
+
+impl<'a> From<&'a Place> for Item<'a> {
+    fn from(place: &'a Place) -> Self {
+        match place {
+            Place::Event(event) => Self::of(event),
+            Place::Unreadable(conversation, seq) => Self::unreadable(*conversation, *seq),
+        }
     }
 }
 
