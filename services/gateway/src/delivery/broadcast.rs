@@ -4,11 +4,12 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use messenger_chassis::telemetry;
+use uuid::Uuid;
 
 use super::log::Item;
 use crate::dialect::Dialect;
 use crate::domain::event::{Event, Watermark};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ConversationId, Seq, UserId};
 use crate::hub::{About, Frame, Hub};
 
 /// Queues the event for every socket of the users.
@@ -18,16 +19,34 @@ pub(super) fn broadcast(hub: &Hub, item: &Item, event: &Event, users: impl Itera
         telemetry::set_parent(&span, trace);
         span.entered()
     });
-    let entry = &event.entry;
-    let about =
-        About::Entry { place: (entry.conversation, entry.seq), origin: (entry.sender, entry.client_id) };
-    let sockets = spread(hub, users, about, |dialect| dialect.event(event));
+    let sockets = spread(hub, users, about(event), |dialect| dialect.event(event));
     metrics::counter!("gateway_deliveries_total").increment(sockets);
+}
+
+/// Queues the entry with which a user is no member any more for his own sockets.
+pub(super) fn bid_farewell(hub: &Hub, event: &Event, user: UserId) {
+    spread(hub, std::iter::once(user), about(event), |dialect| dialect.farewell(event));
+}
+
+/// Queues the place of an entry that this version cannot read, so that nobody takes it for a hole.
+pub(super) fn broadcast_unreadable(
+    hub: &Hub,
+    place: (ConversationId, Seq),
+    users: impl Iterator<Item = UserId>,
+) {
+    // Nobody's own: only the version that wrote it knows whose it is.
+    let about = About::Entry { place, origin: (UserId(0), Uuid::nil()) };
+    spread(hub, users, about, |dialect| dialect.unreadable(place.0, place.1));
 }
 
 /// Queues a watermark for the sockets of the users that can make use of it.
 pub(super) fn broadcast_watermark(hub: &Hub, watermark: &Watermark, users: impl Iterator<Item = UserId>) {
     spread(hub, users, About::Passing, |dialect| dialect.watermark(watermark));
+}
+
+fn about(event: &Event) -> About {
+    let entry = &event.entry;
+    About::Entry { place: (entry.conversation, entry.seq), origin: (entry.sender, entry.client_id) }
 }
 
 /// Encodes once for each dialect, when the first socket that speaks it is met. Returns the number of sockets.

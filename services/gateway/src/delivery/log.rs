@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Context;
+use crate::domain::entry::Entry;
 use crate::domain::event::{Author, Event};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
+use crate::store::LogRow;
 
 /// Entries read at once; a larger hole takes several reads.
 const FILL_ROWS: i64 = 500;
@@ -13,8 +15,12 @@ const FILL_ROWS: i64 = 500;
 /// What a gate puts in order: an event, or the place of an entry that this version cannot read.
 #[derive(Debug)]
 pub(super) struct Item {
-    /// What to deliver.
+    /// Its place.
+    pub(super) seq: Seq,
+    /// What to deliver; none of an entry that this version cannot read.
     pub(super) event: Option<Arc<Event>>,
+    /// Whom an entry that cannot be read names: in a dialog it is theirs.
+    pub(super) users: Option<(UserId, UserId)>,
     /// The trace of the request that caused it.
     pub(super) trace: Option<Box<str>>,
 }
@@ -54,17 +60,30 @@ pub(super) async fn read(
         }
     };
     metrics::counter!("gateway_holes_filled_total").increment(1);
-    let senders: Vec<_> =
-        rows.iter().filter_map(|row| row.entry.as_ref()).map(|entry| entry.sender).collect();
-    let authors = authors(context, &senders).await;
-    let item = |entry: crate::domain::entry::Entry| {
-        let author = authors.get(&entry.sender).cloned().unwrap_or_default();
-        Arc::new(Event { entry, author, subject: Author::default() })
+    let users: Vec<_> = rows.iter().filter_map(|row| row.entry.as_ref()).flat_map(named).collect();
+    let authors = authors(context, &users).await;
+    let shown = |user: UserId| authors.get(&user).cloned().unwrap_or_default();
+    let event = |entry: Entry| {
+        let subject = subject(&entry).map(shown).unwrap_or_default();
+        Arc::new(Event { author: shown(entry.sender), subject, entry })
     };
-    Some(rows.into_iter().map(|row| (row.seq, Item { event: row.entry.map(item), trace: None })).collect())
+    let item = |row: LogRow| {
+        (row.seq, Item { seq: row.seq, event: row.entry.map(event), users: row.users, trace: None })
+    };
+    Some(rows.into_iter().map(item).collect())
 }
 
-/// How the senders are shown. Without accounts the entries go out without names: late is worse.
+/// The user whom a membership entry is about.
+fn subject(entry: &Entry) -> Option<UserId> {
+    entry.recipient.filter(|_| entry.kind.is_membership())
+}
+
+/// The users whose names an entry shows.
+fn named(entry: &Entry) -> impl Iterator<Item = UserId> {
+    std::iter::once(entry.sender).chain(subject(entry))
+}
+
+/// How the users are shown. Without accounts the entries go out without names: late is worse.
 async fn authors(context: &Context, senders: &[UserId]) -> HashMap<UserId, Author> {
     match context.directory.get(senders).await {
         Ok(profiles) => profiles.into_iter().map(|(user, profile)| (user, profile.author())).collect(),

@@ -136,7 +136,11 @@ impl Cluster {
     }
 
     async fn connect(&self, replica: usize, user: i64) -> Listening {
-        let attachment = self.replicas[replica].0.attach(UserId(user), Dialect::Seed).await.unwrap();
+        self.connect_as(Dialect::Seed, replica, user).await
+    }
+
+    async fn connect_as(&self, dialect: Dialect, replica: usize, user: i64) -> Listening {
+        let attachment = self.replicas[replica].0.attach(UserId(user), dialect).await.unwrap();
         Listening { attachment, heard: Vec::new() }
     }
 
@@ -206,9 +210,15 @@ impl Cluster {
 impl Listening {
     /// Waits until this text was heard, and returns all messages heard up to then.
     async fn until(&mut self, text: &str) -> Vec<String> {
+        self.until_it(|socket| socket.messages().iter().any(|heard| heard == text), text).await;
+        self.messages()
+    }
+
+    /// Waits until what was heard is enough.
+    async fn until_it(&mut self, is_enough: impl Fn(&Self) -> bool, what: &str) {
         let outbox = Arc::clone(self.attachment.outbox());
         let wait = async {
-            while !self.messages().iter().any(|heard| heard == text) {
+            while !is_enough(self) {
                 outbox.ready().await;
                 let mut frames = Vec::new();
                 assert_eq!(outbox.drain(&mut frames), Drained::Open);
@@ -216,8 +226,7 @@ impl Listening {
             }
         };
         let heard = timeout(PATIENCE, wait).await;
-        heard.unwrap_or_else(|_| panic!("{text:?} was not heard, but {:?}", self.messages()));
-        self.messages()
+        heard.unwrap_or_else(|_| panic!("{what:?} was not heard, but {:?}", self.heard));
     }
 
     fn messages(&self) -> Vec<String> {
@@ -379,3 +388,5 @@ async fn an_abandoned_handshake_leaves_nothing_behind() {
     cluster.send(0, group, 1, None, "still works").await;
     again.until("still works").await;
 }
+
+mod v2;

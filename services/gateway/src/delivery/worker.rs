@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::broadcast::{broadcast, broadcast_watermark};
+use super::broadcast::{bid_farewell, broadcast, broadcast_unreadable, broadcast_watermark};
 use super::gate::Need;
 use super::log::{self, Item, Rows};
 use super::track::{Membership, Track};
@@ -149,7 +149,7 @@ impl Worker {
         if !self.concerns(conversation, users) {
             return;
         }
-        let item = Item { event: Some(event), trace };
+        let item = Item { seq, event: Some(event), users, trace };
         let released = self.track(conversation, seq, now).gate.offer(seq, item, now);
         self.pass_on(conversation, released, now);
     }
@@ -260,9 +260,16 @@ impl Worker {
     }
 
     fn deliver(&mut self, conversation: ConversationId, item: &Item, now: Instant) {
-        let Some(event) = &item.event else { return };
         let Some(track) = self.tracks.get_mut(&conversation) else { return };
         track.used_at = now;
+        let Some(event) = &item.event else {
+            let pair = item.users.map(|(a, b)| std::iter::once(a).chain((a != b).then_some(b)));
+            let of_dialog = pair.into_iter().flatten().filter(|user| {
+                self.present.get(user).is_some_and(|here| here.dialogs.contains_key(&conversation))
+            });
+            let users = of_dialog.chain(track.audience(item.seq));
+            return broadcast_unreadable(&self.context.hub, (conversation, item.seq), users);
+        };
         if let Some((sender, receiver)) = event.entry.dialog() {
             note_dialog(&mut self.present, conversation, sender, receiver);
             note_dialog(&mut self.present, conversation, receiver, sender);
@@ -282,6 +289,7 @@ impl Worker {
         }
         broadcast(&self.context.hub, item, event, track.audience(event.entry.seq));
         if let Membership::Left(user) = change {
+            bid_farewell(&self.context.hub, event, user);
             if let Some(presence) = self.present.get_mut(&user) {
                 presence.groups.remove(&conversation);
             }

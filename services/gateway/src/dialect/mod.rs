@@ -83,6 +83,15 @@ impl Dialect {
         }
     }
 
+    /// The frame that tells a user of the entry with which he is no member any more; `None` where the dialect tells only
+    /// those who stay.
+    pub fn farewell(self, event: &Event) -> Option<String> {
+        match self {
+            Self::Seed => None,
+            Self::V2 => Some(v2::event(event)),
+        }
+    }
+
     /// The frame that greets a new connection; `None` where the dialect has none.
     pub fn hello(self, greeting: &Greeting) -> Option<String> {
         match self {

@@ -27,6 +27,8 @@ pub struct LogRow {
     pub seq: Seq,
     /// The entry; none when a newer version wrote a kind that this one does not know.
     pub entry: Option<Entry>,
+    /// Sender and recipient of an entry that has a recipient.
+    pub users: Option<(UserId, UserId)>,
 }
 
 /// What a sweep found.

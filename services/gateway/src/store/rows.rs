@@ -18,21 +18,25 @@ pub(super) use entry_columns;
 /// An entry, or its place only when a newer version wrote a kind that this one does not know.
 pub(super) fn log_row(row: &Row) -> Result<LogRow, StoreError> {
     let seq = Seq(row.try_get(1)?);
-    let Some(kind) = EntryKind::from_number(row.try_get(4)?) else { return Ok(LogRow { seq, entry: None }) };
+    let (sender, recipient) = (UserId(row.try_get(5)?), row.try_get::<_, Option<i64>>(6)?.map(UserId));
+    let users = recipient.map(|recipient| (sender, recipient));
+    let Some(kind) = EntryKind::from_number(row.try_get(4)?) else {
+        return Ok(LogRow { seq, entry: None, users });
+    };
     let entry = Entry {
         conversation: ConversationId(row.try_get(0)?),
         seq,
         id: EntryId(row.try_get(2)?),
         uuid: row.try_get(3)?,
         kind,
-        sender: UserId(row.try_get(5)?),
-        recipient: row.try_get::<_, Option<i64>>(6)?.map(UserId),
+        sender,
+        recipient,
         client_id: row.try_get(7)?,
         target: row.try_get::<_, Option<i64>>(10)?.map(Seq),
         body: row.try_get::<_, &str>(8)?.into(),
         created_at: row.try_get(9)?,
     };
-    Ok(LogRow { seq, entry: Some(entry) })
+    Ok(LogRow { seq, entry: Some(entry), users })
 }
 
 /// The entries among the rows.
