@@ -29,6 +29,7 @@ use uuid::Uuid;
 pub use backoff::Backoff;
 pub use line::{Chat, ChatLine, LineKind};
 pub use link::{Gateway, Grant, Link, LogInError};
+pub(crate) use lost::Lost;
 
 use crate::socket::{Closed, RequestError, Sender};
 use crate::wire::{Request, Sent};

@@ -1,10 +1,12 @@
-//! Frames of the documented WebSocket contract as types: what a client may ask, what it may be told.
+//! Frames of the WebSocket contract as types: what a client may ask, what it may be told. The documented dialect is here,
+//! the second one in [`v2`].
 //!
 //! Pure translation between JSON text and values. It knows no socket, no time, and nothing of a service.
 
 mod incoming;
 mod push;
 mod request;
+pub mod v2;
 
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,7 @@ impl ChatLine {
             Push::GroupMessage(delivery) => (LineKind::Message, delivery),
             Push::MemberAdded(delivery) => (LineKind::MemberAdded, delivery),
             Push::MemberLeft(delivery) => (LineKind::MemberLeft, delivery),
+            Push::Event(event) => return Err(format!("{event:?}")),
             Push::Unknown(text) => return Err(text),
         };
         Ok(Self {

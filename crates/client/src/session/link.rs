@@ -53,7 +53,12 @@ impl Grant {
     /// race its end.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.granted.elapsed() < self.lifetime / 5 * 4
+        Instant::now() < self.renew_at()
+    }
+
+    /// From when on it should be replaced.
+    pub(crate) fn renew_at(&self) -> Instant {
+        self.granted + self.lifetime / 5 * 4
     }
 }
 

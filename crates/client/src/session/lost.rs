@@ -1,12 +1,42 @@
 //! What each way of having no socket means for the next attempt.
 
-use super::LogInError;
+use std::time::Duration;
+
+use super::{Backoff, LogInError, Stopped};
 use crate::socket::{Closed, ConnectError, RequestError, Verdict};
 
 /// Why there is no socket, and what may be done about it.
-pub(super) struct Lost {
-    pub(super) why: String,
+pub(crate) struct Lost {
+    pub(crate) why: String,
     pub(super) verdict: Verdict,
+}
+
+impl Lost {
+    /// The peer does not keep to the contract.
+    pub(crate) fn broken(why: impl Into<String>) -> Self {
+        Self { why: why.into(), verdict: Verdict::Reconnect }
+    }
+
+    /// How long to wait before the next attempt, or that waiting is of no use.
+    pub(crate) fn judge(
+        &self,
+        backoff: &mut Backoff,
+        attempts: u32,
+        is_fresh: bool,
+        random: u64,
+    ) -> Result<Duration, Stopped> {
+        if backoff.failures() >= attempts {
+            return Err(Stopped::GaveUp(self.why.clone()));
+        }
+        match self.verdict {
+            Verdict::Reconnect => Ok(backoff.next(random)),
+            Verdict::ReconnectLater => Ok(backoff.late(random)),
+            // The end of a token's life is no verdict on the log-in: the next attempt logs in again.
+            Verdict::LogIn if !is_fresh => Ok(backoff.next(random)),
+            Verdict::LogIn => Err(Stopped::LogIn(self.why.clone())),
+            Verdict::GiveUp => Err(Stopped::GaveUp(self.why.clone())),
+        }
+    }
 }
 
 impl From<Closed> for Lost {

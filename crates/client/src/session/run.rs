@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::line::{ChatLine, read_page};
 use super::lost::Lost;
 use super::{Backoff, Chat, Event, Grant, Letter, Link, Options, Shared, Stopped};
-use crate::socket::{Connection, RequestError, Sender, Verdict};
+use crate::socket::{Connection, RequestError, Sender};
 use crate::wire::{MessageInGroup, PrivateMessage, Push, Sent};
 
 pub(super) struct Runner<L> {
@@ -69,18 +69,8 @@ impl<L: Link> Runner<L> {
 
     /// How long to wait, or that waiting is of no use.
     fn judge(&mut self, lost: &Lost) -> Result<Duration, Stopped> {
-        if self.backoff.failures() >= self.options.attempts {
-            return Err(Stopped::GaveUp(lost.why.clone()));
-        }
         let random = Uuid::new_v4().as_u64_pair().0;
-        match lost.verdict {
-            Verdict::Reconnect => Ok(self.backoff.next(random)),
-            Verdict::ReconnectLater => Ok(self.backoff.late(random)),
-            // The end of a token's life is no verdict on the log-in: the next attempt logs in again.
-            Verdict::LogIn if !self.grant.is_fresh() => Ok(self.backoff.next(random)),
-            Verdict::LogIn => Err(Stopped::LogIn(lost.why.clone())),
-            Verdict::GiveUp => Err(Stopped::GaveUp(lost.why.clone())),
-        }
+        lost.judge(&mut self.backoff, self.options.attempts, self.grant.is_fresh(), random)
     }
 
     async fn connect(&mut self) -> Result<Connection, Lost> {

@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Created, Delivery, Malformed, Push, Sent};
+use super::{Created, Delivery, Malformed, Push, Sent, v2};
 
 /// An incoming text frame.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct Reply {
     pub created_at: Option<String>,
     /// Added by `newGroup`: the group's id.
     pub group_id: Option<i64>,
+    /// JSON of `params` as a whole, where they are not the documented ones.
+    pub params: Option<Box<RawValue>>,
 }
 
 /// A failure; the connection lives on.
@@ -87,9 +89,11 @@ struct Frame<'a> {
     success: bool,
     #[serde(default)]
     error: bool,
+    #[serde(default)]
+    event: bool,
     request_id: Option<Ticket>,
     #[serde(borrow)]
-    params: Option<Params<'a>>,
+    params: Option<&'a RawValue>,
     message: Option<String>,
     code: Option<String>,
     retry_after_ms: Option<u64>,
@@ -130,7 +134,14 @@ impl Frame<'_> {
             };
             return Some(Incoming::Refusal(id, refusal));
         }
-        let params = self.params.filter(|_| self.success)?;
+        if self.event {
+            return Some(Incoming::Push(Push::Event(v2::Event::read(&self.kind, self.params))));
+        }
+        let raw = self.params.filter(|_| self.success)?;
+        let Ok(params) = serde_json::from_str::<Params<'_>>(raw.get()) else {
+            let id = Some(id?);
+            return Some(Incoming::Reply(id, Reply::undocumented(self.kind.into_owned(), raw.to_owned())));
+        };
         match params.message {
             Some(text) if id.is_none() => {
                 let delivery = Delivery {
@@ -154,6 +165,7 @@ impl Frame<'_> {
                     seq: params.seq,
                     created_at: params.created_at,
                     group_id: params.group_id,
+                    params: None,
                 };
                 Some(Incoming::Reply(id, reply))
             }
@@ -162,6 +174,25 @@ impl Frame<'_> {
 }
 
 impl Reply {
+    /// A success whose `params` are not the documented ones.
+    fn undocumented(kind: String, params: Box<RawValue>) -> Self {
+        Self {
+            kind,
+            data: None,
+            message_id: None,
+            seq: None,
+            created_at: None,
+            group_id: None,
+            params: Some(params),
+        }
+    }
+
+    pub(super) fn params<T: DeserializeOwned>(self, request: &'static str) -> Result<T, Malformed> {
+        let params = self.params.ok_or_else(|| lacks(request, "params"))?;
+        serde_json::from_str(params.get())
+            .map_err(|error| Malformed { request, problem: format!("has unexpected params: {error}") })
+    }
+
     pub(super) fn rows<T: DeserializeOwned>(self, request: &'static str) -> Result<Vec<T>, Malformed> {
         let data = self.data.ok_or_else(|| lacks(request, "data"))?;
         serde_json::from_str(data.get())

@@ -1,6 +1,6 @@
 //! What the server says without being asked.
 
-use super::{Incoming, decode};
+use super::{Incoming, decode, v2};
 
 /// A frame nobody asked for. The documented keys are `message` and `senderName`; the rest is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Push {
     MemberAdded(Delivery),
     /// A user left a group of this user.
     MemberLeft(Delivery),
+    /// An event of the second dialect.
+    Event(v2::Event),
     /// A frame that the contract does not explain, to the letter. Never sent by a server that keeps it.
     Unknown(String),
 }
@@ -59,7 +61,7 @@ impl Push {
             Self::PrivateMessage(d) | Self::GroupMessage(d) | Self::MemberAdded(d) | Self::MemberLeft(d) => {
                 Some(d)
             }
-            Self::Unknown(_) => None,
+            Self::Event(_) | Self::Unknown(_) => None,
         }
     }
 
