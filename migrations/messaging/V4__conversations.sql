@@ -127,10 +127,11 @@ BEGIN
                 WHERE m.conversation_id = p_conversation AND m.left_seq IS NULL LIMIT p_members + 1) few) END;
 END $$;
 
--- The last place after p_floor and up to p_top whose label is before p_since; p_floor if there is none. Labels never fall
--- along a log: steps that double from the end, then halves, find it in few look-ups however much was missed. Labels of
--- another server (see `label`) count as later: too much is told then, never too little.
-CREATE FUNCTION position_since(p_conversation bigint, p_floor bigint, p_top bigint, p_since xid8) RETURNS bigint
+-- The last place after p_floor and up to p_top whose label is not one of p_since … p_end; p_floor if there is none. Labels
+-- never fall along a log: steps that double from the end, then halves, find it in few look-ups however much was missed.
+-- p_end tells labels of another server (see `label`), which are old, whatever they say.
+CREATE FUNCTION position_since(p_conversation bigint, p_floor bigint, p_top bigint, p_since xid8, p_end xid8)
+RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_before bigint := p_floor;
@@ -141,7 +142,7 @@ BEGIN
     WHILE v_since - v_before > 1 LOOP
         v_probe := greatest(v_since - v_step, (v_before + v_since) / 2);
         IF EXISTS (SELECT 1 FROM entries e
-            WHERE e.conversation_id = p_conversation AND e.seq = v_probe AND e.xid < p_since) THEN
+            WHERE e.conversation_id = p_conversation AND e.seq = v_probe AND (e.xid < p_since OR e.xid >= p_end)) THEN
             v_before := v_probe;
         ELSE
             v_since := v_probe;
@@ -157,8 +158,9 @@ END $$;
 -- if there are more than p_limit, those of which the client has everything are left out first, and `more` is set. A row
 -- without a kind names a conversation that is none of the user's.
 --
--- A mark from the future is one of a log that was restored into a younger server: everything is told. p_margin
--- transactions before the mark are told again: a standby that was promoted gives their ids a second time.
+-- A mark from the future is one of a log that was restored into a younger server: everything is told. With any other
+-- mark, labels from the future are those of what was restored, which has not grown since. p_margin transactions before
+-- the mark are told again: a standby that was promoted gives their ids a second time.
 CREATE FUNCTION resume_heads(
     p_user bigint, p_since bigint, p_named bigint[], p_positions bigint[], p_margin bigint, p_limit bigint
 ) RETURNS TABLE (
@@ -169,13 +171,15 @@ LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_since xid8;
+    v_since xid8 := p_since::text::xid8;
+    v_end xid8 := pg_snapshot_xmax(pg_current_snapshot());
 BEGIN
-    v_since := CASE
-        WHEN p_since IS NULL THEN NULL
-        WHEN p_since::text::xid8 > pg_snapshot_xmax(pg_current_snapshot()) THEN '0'
-        ELSE greatest(p_since - p_margin, 0)::text
-    END::xid8;
+    IF v_since > v_end THEN
+        v_since := '0';
+        v_end := '18446744073709551615';
+    ELSIF p_since IS NOT NULL THEN
+        v_since := greatest(p_since - p_margin, 0)::text::xid8;
+    END IF;
     RETURN QUERY
     WITH named AS MATERIALIZED (
         SELECT n.c, min(n.p) AS p FROM unnest(p_named, p_positions) n (c, p) GROUP BY n.c
@@ -184,14 +188,15 @@ BEGIN
         UNION ALL
         SELECT m.conversation_id, NULL
         FROM members m JOIN conversations c ON c.id = m.conversation_id
-        WHERE m.user_id = p_user AND m.left_seq IS NULL AND m.conversation_id <> ALL (p_named) AND c.last_xid >= v_since
+        WHERE m.user_id = p_user AND m.left_seq IS NULL AND m.conversation_id <> ALL (p_named)
+            AND c.last_xid >= v_since AND c.last_xid < v_end
         UNION ALL
         SELECT m.conversation_id, NULL
         FROM members m
         JOIN conversations c ON c.id = m.conversation_id
         JOIN entries e ON e.conversation_id = m.conversation_id AND e.seq = m.left_seq
         WHERE m.user_id = p_user AND m.left_seq IS NOT NULL AND m.conversation_id <> ALL (p_named)
-            AND c.last_xid >= v_since AND e.xid >= v_since
+            AND c.last_xid >= v_since AND e.xid >= v_since AND e.xid < v_end
     ), picked AS MATERIALIZED (
         SELECT c.id, c.kind, c.last_entry_at, x.p, greatest(m.joined_seq - 1, 0) AS floor,
             coalesce(m.left_seq, c.last_seq) AS top, m.read_seq, m.delivered_seq, m.left_seq IS NULL AS is_member,
@@ -205,7 +210,8 @@ BEGIN
         FROM picked p ORDER BY p.held, p.last_entry_at DESC NULLS LAST, p.id DESC LIMIT p_limit
     )
     (SELECT a.id, a.kind,
-        CASE WHEN a.p IS NULL THEN position_since(a.id, a.floor, a.top, v_since) ELSE greatest(a.p, a.floor) END,
+        CASE WHEN a.p IS NULL THEN position_since(a.id, a.floor, a.top, v_since, v_end)
+            ELSE greatest(a.p, a.floor) END,
         a.top, a.read_seq, a.delivered_seq, a.is_member, a.more
     FROM answered a ORDER BY a.last_entry_at DESC NULLS LAST, a.id DESC)
     UNION ALL

@@ -164,3 +164,6 @@ impl From<crate::directory::DirectoryError> for GatewayError {
         Self::Unavailable
     }
 }
+
+#[cfg(test)]
+mod tests;

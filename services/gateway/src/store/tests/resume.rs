@@ -146,6 +146,31 @@ async fn a_mark_from_the_future_counts_as_none_and_the_latest_transactions_are_t
     assert_eq!(told(&first), [(dialog, 0, 3, true)]);
 }
 
+/// A log that was restored into a younger server has labels that its transactions will not reach for long.
+#[tokio::test]
+async fn labels_of_another_server_are_old() {
+    let fixture = fixture().await;
+    let (restored, grown) = (fixture.dialog(1, 2).await, fixture.dialog(1, 3).await);
+    let left = fixture.group(&[4, 1]).await;
+    fixture.say(restored, 2, Some(1), 5).await;
+    fixture.say(grown, 3, Some(1), 5).await;
+    fixture.store.leave_group(left, UserId(1)).await.unwrap().unwrap();
+    let client = fixture.database.connect("messaging").await;
+    let restore =
+        "UPDATE conversations SET last_xid = '1000000000000'; UPDATE entries SET xid = '1000000000000'";
+    client.batch_execute(restore).await.unwrap();
+    let since = fixture.sync().await;
+    fixture.say(grown, 3, Some(1), 2).await;
+    fixture.say(left, 4, None, 1).await;
+    assert_eq!(told(&fixture.heads(1, Some(since), &[]).await), [(grown, 5, 7, true)]);
+    let future = Some(Sync(Xid(1_000_000_000_001)));
+    let mut all = told(&fixture.heads(1, future, &[]).await);
+    all.sort_unstable();
+    let mut expected = [(restored, 0, 5, true), (grown, 0, 7, true), (left, 1, 3, false)];
+    expected.sort_unstable();
+    assert_eq!(all, expected, "a mark of that server is of no use here");
+}
+
 /// Halving finds the same place as walking does, for every mark and every beginning.
 #[tokio::test]
 async fn a_position_is_found_in_few_steps() {
@@ -159,7 +184,7 @@ async fn a_position_is_found_in_few_steps() {
     let wrong = "SELECT count(*) FROM (
             SELECT DISTINCT unnest(ARRAY[xid::text::bigint - 1, xid::text::bigint, xid::text::bigint + 1]) AS x FROM entries
         ) marks, generate_series(0, 16) low, generate_series(0, 16) top
-        WHERE low <= top AND position_since($1, low, top, x::text::xid8) <> greatest(low, (
+        WHERE low <= top AND position_since($1, low, top, x::text::xid8, '1000000000000') <> greatest(low, (
             SELECT coalesce(max(e.seq), 0) FROM entries e
             WHERE e.conversation_id = $1 AND e.seq <= top AND e.xid < x::text::xid8))";
     assert_eq!(client.query_one(wrong, &[&dialog.0]).await.unwrap().get::<_, i64>(0), 0);
