@@ -100,7 +100,9 @@ END $$;
 -- moved: at most p_members members.
 CREATE FUNCTION mark(p_conversation bigint, p_user bigint, p_read boolean, p_seq bigint, p_members bigint)
 RETURNS TABLE (status smallint, seq bigint, moved boolean, peer bigint, is_small boolean)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 DECLARE
     v_conversation record;
     v_seq bigint;

@@ -28,8 +28,7 @@ impl Names {
 
     /// An entry with whom it tells of.
     pub(super) fn event(&self, entry: Entry) -> Event {
-        let subject = entry.recipient.filter(|_| entry.kind.is_membership());
-        let subject = subject.map(|user| self.of(user)).unwrap_or_default();
+        let subject = subject(&entry).map(|user| self.of(user)).unwrap_or_default();
         Event { author: self.of(entry.sender), subject, entry }
     }
 
@@ -67,5 +66,10 @@ impl Messenger {
 /// Whom these rows of logs tell of.
 pub(super) fn users_in<'a>(rows: impl Iterator<Item = &'a LogRow>) -> HashSet<UserId> {
     let entries = rows.filter_map(|row| row.entry.as_ref());
-    entries.flat_map(|entry| [Some(entry.sender), entry.recipient]).flatten().collect()
+    entries.flat_map(|entry| [Some(entry.sender), subject(entry)]).flatten().collect()
+}
+
+/// Whom an entry of membership is about.
+fn subject(entry: &Entry) -> Option<UserId> {
+    entry.recipient.filter(|_| entry.kind.is_membership())
 }

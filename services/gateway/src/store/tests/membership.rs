@@ -122,7 +122,7 @@ async fn one_of_many_equal_requests_creates_the_group() {
     assert_eq!(created, 1, "{answers:?}");
     let refused = answers.iter().filter(|answer| matches!(answer, Err(GatewayError::IdempotencyConflict)));
     let again = answers.iter().filter(|answer| matches!(answer, Ok(Founded::Before(..))));
-    assert!(matches!((again.count(), refused.count()), (5, 3) | (2, 6)), "{answers:?}");
+    assert!(matches!((again.count(), refused.count()), (5, 3) | (0, 8)), "{answers:?}");
     let client = fixture.database.connect("messaging").await;
     let count = client.query_one("SELECT count(*) FROM conversations", &[]).await.unwrap();
     assert_eq!(count.get::<_, i64>(0), 1);
