@@ -9,11 +9,6 @@ use super::ids::{ConversationId, Seq, UserId};
 use super::page::{Cursor, Limit, Page};
 use super::sync::Sync;
 
-/// Positions that a client may name when it resumes.
-pub const POSITIONS_MAX: usize = 1_000;
-/// Users that a request may add to a group.
-pub const USERS_MAX: usize = 100;
-
 /// One request, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -51,7 +46,7 @@ pub enum Command {
     AddMembers {
         /// The group.
         group: ConversationId,
-        /// The new members, without repetition, [`USERS_MAX`] at most.
+        /// The new members, without repetition.
         users: Vec<UserId>,
     },
     /// Ends another user's membership.
@@ -95,7 +90,7 @@ pub enum Command {
     Resume {
         /// Where conversations without a position stood: the mark of an earlier connection.
         since: Option<Sync>,
-        /// How far the client holds these conversations, [`POSITIONS_MAX`] at most.
+        /// How far the client holds these conversations.
         positions: Vec<(ConversationId, Seq)>,
     },
     /// Moves a watermark of the user, forward only.
