@@ -336,7 +336,13 @@ fn limits(env: &mut Env<'_>) -> usecase::Limits {
             "GATEWAY_DIALOGS_CACHED",
             200_000,
             100..=100_000_000,
-            "dialogs whose number is remembered",
+            "dialogs whose number is remembered, and conversations whose kind is",
+        ),
+        receipt_members: env.within(
+            "GATEWAY_RECEIPT_MEMBERS",
+            50,
+            0..=100_000,
+            "members of a group in which they are told of each other's watermarks, at most",
         ),
     }
 }

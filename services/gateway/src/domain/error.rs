@@ -73,6 +73,15 @@ impl GatewayError {
         Self::Invalid { field, reason }
     }
 
+    /// The same for a request in which nobody learns whether there is a conversation that is none of theirs.
+    #[must_use]
+    pub fn veiled(self) -> Self {
+        match self {
+            Self::UnknownGroup | Self::NotMember => Self::NotFound,
+            error => error,
+        }
+    }
+
     /// After how many milliseconds the same request may succeed; `None` when trying again is of no use.
     pub fn retry_after_ms(&self) -> Option<u32> {
         matches!(self, Self::Unavailable).then_some(RETRY_AFTER_MS)

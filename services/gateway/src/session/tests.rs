@@ -150,7 +150,8 @@ async fn replica() -> Replica {
         Delivery::start(delivery_config, hub, Arc::new(NoBus), store.clone(), Arc::clone(&directory), &tasks);
     let lane_config = LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE };
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
-    let limits = usecase::Limits { group_members: 10, conversations: 10, dialogs_cached: 100 };
+    let limits =
+        usecase::Limits { group_members: 10, conversations: 10, dialogs_cached: 100, receipt_members: 5 };
     let messenger = Messenger::new(store.clone(), lanes, Arc::clone(&delivery), directory, limits);
     Replica {
         _stop: tasks.stop().clone().drop_guard(),

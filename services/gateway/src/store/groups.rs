@@ -14,8 +14,13 @@ pub(super) const FIND_DIALOG: &str =
 pub(super) const OPEN_DIALOG: &str = "SELECT status, id FROM open_dialog($1, $2, $3)";
 pub(super) const CREATE_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at, conversation_id FROM create_group($1, $2, $3)";
+pub(super) const CREATE_GROUP_ONCE: &str = "SELECT status, seq, id, uuid, client_id, created_at, conversation_id FROM create_group_once($1, $2, $3, $4)";
 pub(super) const ADD_MEMBER: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM add_member($1, $2, $3, $4, $5)";
+pub(super) const REMOVE_MEMBER: &str =
+    "SELECT status, seq, id, uuid, client_id, created_at FROM remove_member($1, $2, $3)";
+pub(super) const RENAME_GROUP: &str =
+    "SELECT status, seq, id, uuid, client_id, created_at FROM rename_group($1, $2, $3)";
 pub(super) const LEAVE_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM leave_group($1, $2)";
 pub(super) const CONVERSATIONS_OF: &str = "SELECT c.id, m.joined_seq, c.last_seq, c.kind = 1, \
@@ -23,6 +28,15 @@ pub(super) const CONVERSATIONS_OF: &str = "SELECT c.id, m.joined_seq, c.last_seq
      FROM members m JOIN conversations c ON c.id = m.conversation_id \
      WHERE m.user_id = $1 AND m.left_seq IS NULL AND c.deleted_at IS NULL \
      AND (c.kind = 1 OR c.last_xid >= $2::bigint::text::xid8)";
+
+/// A group that was asked for with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Founded {
+    /// This call has created it; its first entry.
+    Now(Entry),
+    /// The same request has created it before; the place of its first entry.
+    Before(ConversationId, Seq),
+}
 
 /// A user's part in a conversation, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +100,31 @@ impl Store {
             return Ok(Err(GatewayError::TooManyConversations));
         }
         let group = ConversationId(row.try_get(6)?);
-        entry(&row, group, EntryKind::GroupCreated, creator, creator, name.as_str()).map(Ok)
+        entry(&row, group, EntryKind::GroupCreated, creator, Some(creator), name.as_str()).map(Ok)
+    }
+
+    /// Creates a group whose public name is `key`, once.
+    ///
+    /// # Errors
+    /// Outside the database's; inside [`GatewayError::TooManyConversations`], [`GatewayError::IdempotencyConflict`].
+    pub async fn create_group_once(
+        &self,
+        creator: UserId,
+        key: Uuid,
+        name: &GroupName,
+        conversations: i64,
+    ) -> Result<Result<Founded, GatewayError>, StoreError> {
+        let row = self.row(CREATE_GROUP_ONCE, &[&creator.0, &key, &name.as_str(), &conversations]).await?;
+        Ok(match row.try_get::<_, i16>(0)? {
+            0 => {
+                let (group, kind) = (ConversationId(row.try_get(6)?), EntryKind::GroupCreated);
+                Ok(Founded::Now(entry(&row, group, kind, creator, Some(creator), name.as_str())?))
+            }
+            1 => Err(GatewayError::TooManyConversations),
+            2 => Ok(Founded::Before(ConversationId(row.try_get(6)?), Seq(row.try_get(1)?))),
+            3 => Err(GatewayError::IdempotencyConflict),
+            _ => Err(GatewayError::Internal),
+        })
     }
 
     /// Makes `user` a member, by the will of `actor`.
@@ -104,7 +142,41 @@ impl Store {
         let row = self.row(ADD_MEMBER, &[&group.0, &actor.0, &user.0, &members, &conversations]).await?;
         Ok(match refusal(row.try_get(0)?) {
             Some(error) => Err(error),
-            None => Ok(entry(&row, group, EntryKind::MemberAdded, actor, user, "")?),
+            None => Ok(entry(&row, group, EntryKind::MemberAdded, actor, Some(user), "")?),
+        })
+    }
+
+    /// Ends the membership of `user`, who is another one, by the will of `actor`.
+    ///
+    /// # Errors
+    /// Outside the database's; inside the reason why not: [`GatewayError::UnknownUser`] when `user` is not a member.
+    pub async fn remove_member(
+        &self,
+        group: ConversationId,
+        actor: UserId,
+        user: UserId,
+    ) -> Result<Result<Entry, GatewayError>, StoreError> {
+        let row = self.row(REMOVE_MEMBER, &[&group.0, &actor.0, &user.0]).await?;
+        Ok(match denial(row.try_get(0)?) {
+            Some(error) => Err(error),
+            None => Ok(entry(&row, group, EntryKind::MemberRemoved, actor, Some(user), "")?),
+        })
+    }
+
+    /// Gives a group another name, by the will of `actor`.
+    ///
+    /// # Errors
+    /// Outside the database's; inside the reason why not.
+    pub async fn rename_group(
+        &self,
+        group: ConversationId,
+        actor: UserId,
+        name: &GroupName,
+    ) -> Result<Result<Entry, GatewayError>, StoreError> {
+        let row = self.row(RENAME_GROUP, &[&group.0, &actor.0, &name.as_str()]).await?;
+        Ok(match denial(row.try_get(0)?) {
+            Some(error) => Err(error),
+            None => Ok(entry(&row, group, EntryKind::GroupRenamed, actor, None, name.as_str())?),
         })
     }
 
@@ -120,7 +192,7 @@ impl Store {
         let row = self.row(LEAVE_GROUP, &[&group.0, &user.0]).await?;
         Ok(match refusal(row.try_get(0)?) {
             Some(error) => Err(error),
-            None => Ok(entry(&row, group, EntryKind::MemberLeft, user, user, "")?),
+            None => Ok(entry(&row, group, EntryKind::MemberLeft, user, Some(user), "")?),
         })
     }
 
@@ -156,12 +228,24 @@ fn refusal(status: i16) -> Option<GatewayError> {
     }
 }
 
+/// Meaning of the status of `remove_member` and `rename_group`.
+fn denial(status: i16) -> Option<GatewayError> {
+    match status {
+        0 => None,
+        1 => Some(GatewayError::UnknownGroup),
+        2 => Some(GatewayError::NotMember),
+        3 => Some(GatewayError::Forbidden),
+        4 => Some(GatewayError::UnknownUser),
+        _ => Some(GatewayError::Internal),
+    }
+}
+
 fn entry(
     row: &Row,
     group: ConversationId,
     kind: EntryKind,
     sender: UserId,
-    recipient: UserId,
+    recipient: Option<UserId>,
     body: &str,
 ) -> Result<Entry, StoreError> {
     Ok(Entry {
@@ -171,7 +255,7 @@ fn entry(
         uuid: row.try_get::<_, Uuid>(3)?,
         kind,
         sender,
-        recipient: Some(recipient),
+        recipient,
         client_id: row.try_get::<_, Uuid>(4)?,
         target: None,
         body: body.into(),

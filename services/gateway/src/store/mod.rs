@@ -4,18 +4,26 @@
 //! connection, because a frozen server fires no time-out of its own.
 
 mod chats;
+mod conversations;
 mod error;
 mod groups;
 mod lease;
 mod log;
+mod marks;
+mod resume;
 mod rows;
 mod send;
+mod stretch;
 
 pub use chats::ChatRow;
+pub use conversations::{Address, SummaryRow, Window, WithRow};
 pub use error::StoreError;
-pub use groups::Membership;
+pub use groups::{Founded, Membership};
 pub use log::{LogRow, Sweep};
+pub use marks::Marked;
+pub use resume::{ResumeHead, ResumeHeads};
 pub use send::{Draft, Outcome};
+pub use stretch::{Budget, Keep, Stretch};
 
 use std::time::Duration;
 

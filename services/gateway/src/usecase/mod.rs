@@ -1,8 +1,12 @@
 //! What a user may do, and how it is done: one file per verb. Knows no socket, no dialect, no bus.
 
 mod chats;
+mod conversations;
 mod groups;
 mod history;
+mod marks;
+mod names;
+mod resume;
 mod send;
 
 pub use send::PendingSend;
@@ -21,7 +25,7 @@ use crate::domain::event::Author;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::reply::Reply;
 use crate::lanes::Lanes;
-use crate::store::{Store, StoreError};
+use crate::store::{Address, Store, StoreError};
 
 /// Limits of the use cases.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +34,10 @@ pub struct Limits {
     pub group_members: i64,
     /// Conversations of a user.
     pub conversations: i64,
-    /// Dialogs whose number is remembered, to spare a look-up per message.
+    /// Dialogs whose number is remembered, to spare a look-up per message, and conversations whose kind is.
     pub dialogs_cached: usize,
+    /// Members of a group in which they are told of each other's watermarks.
+    pub receipt_members: i64,
 }
 
 /// All use cases over their parts.
@@ -41,6 +47,7 @@ pub struct Messenger {
     delivery: Arc<Delivery>,
     directory: Arc<dyn Directory>,
     dialogs: Cache<(UserId, UserId), ConversationId>,
+    addresses: Cache<ConversationId, Address>,
     limits: Limits,
 }
 
@@ -79,26 +86,43 @@ impl Messenger {
         limits: Limits,
     ) -> Self {
         let dialogs = Cache::new(limits.dialogs_cached);
-        Self { store, lanes, delivery, directory, dialogs, limits }
+        let addresses = Cache::new(limits.dialogs_cached);
+        Self { store, lanes, delivery, directory, dialogs, addresses, limits }
     }
 
     /// Begins a command. Messages are in their lane when this returns, in the order of the calls; everything else is
     /// done by then.
     pub async fn start(&self, caller: &Caller, command: Command) -> Started {
-        let result = match command {
+        match command {
             Command::Send(send) => match self.start_send(caller, send).await {
-                Ok(pending) => return Started::Pending(pending),
-                Err(error) => Err(error),
+                Ok(pending) => Started::Pending(pending),
+                Err(error) => Started::Done(Err(error)),
             },
-            Command::ListChats(page) => self.chats(caller.user, page).await,
-            Command::DialogHistory { peer, page } => self.dialog_history(caller.user, peer, page).await,
-            Command::GroupHistory { group, page } => self.group_history(caller.user, group, page).await,
-            Command::CreateGroup { name, .. } => self.create_group(caller, &name).await,
+            command => Started::Done(self.answer(caller, command).await),
+        }
+    }
+
+    async fn answer(&self, caller: &Caller, command: Command) -> Result<Reply, GatewayError> {
+        let user = caller.user;
+        match command {
+            Command::ListChats(page) => self.chats(user, page).await,
+            Command::DialogHistory { peer, page } => self.dialog_history(user, peer, page).await,
+            Command::GroupHistory { group, page } => self.group_history(user, group, page).await,
+            Command::CreateGroup { name, key } => self.create_group(caller, &name, key).await,
             Command::AddMember { group, user } => self.add_member(caller, group, user).await,
+            Command::AddMembers { group, users } => self.add_members(caller, group, users).await,
+            Command::RemoveMember { group, user } => self.remove_member(caller, group, user).await,
             Command::LeaveGroup { group } => self.leave_group(caller, group).await,
-            _ => Err(GatewayError::UnknownType),
-        };
-        Started::Done(result)
+            Command::RenameGroup { group, name } => self.rename_group(caller, group, &name).await,
+            Command::ListConversations { limit, after } => self.conversations(user, limit, after).await,
+            Command::GetEntries { conversation, range, limit } => {
+                self.entries(user, conversation, range, limit).await
+            }
+            Command::Resume { since, positions } => self.resume(user, since, &positions).await,
+            Command::Mark(mark) => self.mark(user, mark).await,
+            // A message is not answered here, and a token is renewed by the session that it belongs to.
+            Command::Send(_) | Command::Authenticate(_) => Err(GatewayError::UnknownType),
+        }
     }
 
     /// How the caller is shown to others: as accounts says or, while accounts does not answer, as the token said.
@@ -140,3 +164,6 @@ impl From<crate::directory::DirectoryError> for GatewayError {
         Self::Unavailable
     }
 }
+
+#[cfg(test)]
+mod tests;

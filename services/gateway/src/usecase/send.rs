@@ -10,7 +10,7 @@ use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::reply::Reply;
 use crate::lanes::Answer;
-use crate::store::Draft;
+use crate::store::{Address, Draft};
 
 /// A message in its lane.
 #[derive(Debug)]
@@ -23,7 +23,11 @@ impl PendingSend {
     pub(super) async fn finish(self) -> Result<Reply, GatewayError> {
         // A lane that ends without an answer was cut at a hard stop.
         let answer = self.answer.await.unwrap_or(Err(GatewayError::Unavailable));
-        answer.map(|receipt| Reply::Sent { to: self.to, receipt })
+        match answer {
+            Ok(receipt) => Ok(Reply::Sent { to: self.to, receipt }),
+            Err(error) if matches!(self.to, Destination::Conversation(_)) => Err(error.veiled()),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -31,7 +35,9 @@ impl Messenger {
     pub(super) async fn start_send(&self, caller: &Caller, send: Send) -> Result<PendingSend, GatewayError> {
         let (conversation, recipient) = match send.to {
             Destination::Group(group) => (group, None),
-            Destination::Conversation(_) => return Err(GatewayError::NotFound),
+            Destination::Conversation(conversation) => {
+                (conversation, self.recipient(caller.user, conversation).await?)
+            }
             Destination::User(receiver) => {
                 self.require_user(receiver).await?;
                 (self.dialog(caller.user, receiver).await?, Some(receiver))
@@ -49,6 +55,32 @@ impl Messenger {
         };
         let answer = self.lanes.submit(draft, author)?;
         Ok(PendingSend { to: send.to, answer })
+    }
+
+    /// Whom a message to the conversation goes to beside its members: the other one of a dialog. Whether the user is a
+    /// member of a group is found out when the message is stored.
+    async fn recipient(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<UserId>, GatewayError> {
+        let peer = match self.address(conversation).await? {
+            Address::Group => return Ok(None),
+            Address::Dialog(low, high) if user == low => high,
+            Address::Dialog(low, high) if user == high => low,
+            Address::Dialog(..) => return Err(GatewayError::NotFound),
+        };
+        self.require_user(peer).await?;
+        Ok(Some(peer))
+    }
+
+    async fn address(&self, conversation: ConversationId) -> Result<Address, GatewayError> {
+        if let Some(address) = self.addresses.get(&conversation) {
+            return Ok(address);
+        }
+        let address = self.store.address(conversation).await?.ok_or(GatewayError::NotFound)?;
+        self.addresses.insert(conversation, address);
+        Ok(address)
     }
 
     /// The dialog of two users; their first message begins it.

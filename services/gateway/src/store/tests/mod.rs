@@ -1,8 +1,13 @@
 //! The store against a real PostgreSQL, each test in a database of its own.
 
+mod comeback;
+mod conversations;
 mod groups;
 mod log;
+mod marks;
+mod membership;
 mod plans;
+mod resume;
 mod send;
 mod speed;
 
@@ -127,6 +132,16 @@ async fn every_statement_fits_the_schema() {
         groups::FIND_DIALOG,
         groups::OPEN_DIALOG,
         groups::CREATE_GROUP,
+        membership::CREATE_GROUP_ONCE,
+        membership::REMOVE_MEMBER,
+        membership::RENAME_GROUP,
+        marks::MARK,
+        resume::RESUME_HEADS,
+        resume::STRETCHES,
+        conversations::CONVERSATIONS,
+        conversations::ADDRESS,
+        conversations::WINDOW,
+        conversations::STRETCH,
         groups::ADD_MEMBER,
         groups::LEAVE_GROUP,
         groups::CONVERSATIONS_OF,
