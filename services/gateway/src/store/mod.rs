@@ -15,7 +15,7 @@ pub use chats::ChatRow;
 pub use error::StoreError;
 pub use groups::Membership;
 pub use log::{LogRow, Sweep};
-pub use send::{Draft, Outcome};
+pub use send::{Draft, Locked, Outcome};
 
 use std::time::Duration;
 
