@@ -208,6 +208,18 @@ fn lanes(env: &mut Env<'_>) -> LaneConfig {
             100..=60_000,
             "how long a send may wait for the database, milliseconds",
         ),
+        waits: env.within(
+            "GATEWAY_LOCK_WAITS",
+            4,
+            1..=256,
+            "send statements that may wait for locked conversations at once, beside those of the lanes",
+        ),
+        parked: env.within(
+            "GATEWAY_PARKED_QUEUE",
+            5_000,
+            16..=1_000_000,
+            "sends that may wait for one locked conversation",
+        ),
     }
 }
 

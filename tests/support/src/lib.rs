@@ -7,6 +7,7 @@
 mod cluster;
 mod collector;
 mod database;
+mod dice;
 mod http;
 mod key_folder;
 mod log;
@@ -17,6 +18,7 @@ mod service;
 pub use cluster::{Cluster, ClusterOptions};
 pub use collector::{Collector, Span};
 pub use database::{TestDatabase, database};
+pub use dice::Dice;
 pub use http::get;
 pub use log::Log;
 pub use servers::{Servers, private_postgres, private_redis, servers};

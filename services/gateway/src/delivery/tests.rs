@@ -16,7 +16,7 @@ use crate::domain::content::GroupName;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::event::{Author, Watermark};
 use crate::hub::{Drained, OutboxLimits};
-use crate::store::{Draft, Outcome, StoreConfig, migrations};
+use crate::store::{Draft, Locked, Outcome, StoreConfig, migrations};
 
 const MANY: i64 = 1_000;
 /// Transactions of other tests on the same server hold the sweeps back while they run.
@@ -157,8 +157,10 @@ impl Cluster {
             client_id: Uuid::new_v4(),
             uuid: Uuid::now_v7(),
             content: text.into(),
+            target: None,
         };
-        let Outcome::Stored { seq, id, created_at } = self.store.send_batch(&[&draft]).await.unwrap()[0]
+        let Outcome::Stored { seq, id, created_at } =
+            self.store.send(&[&draft], Locked::Wait).await.unwrap()[0]
         else {
             panic!("stored");
         };

@@ -22,7 +22,7 @@ pub use groups::{Founded, Membership};
 pub use log::{LogRow, Sweep};
 pub use marks::Marked;
 pub use resume::{ResumeHead, ResumeHeads};
-pub use send::{Draft, Outcome};
+pub use send::{Draft, Locked, Outcome};
 pub use stretch::{Budget, Keep, Stretch};
 
 use std::time::Duration;

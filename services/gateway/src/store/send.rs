@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{Store, StoreError};
 use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
 
-pub(super) const SEND_BATCH: &str = "SELECT status, seq, id, created_at FROM send_batch($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], \
-     $5::uuid[], $6::text[])";
+pub(super) const SEND_MESSAGES: &str = "SELECT status, seq, id, created_at FROM send_messages($1, $2::bigint[], $3::bigint[], \
+     $4::bigint[], $5::uuid[], $6::uuid[], $7::text[], $8::bigint[])";
 
 /// A message to be stored.
 #[derive(Debug, Clone)]
@@ -26,6 +26,17 @@ pub struct Draft {
     pub uuid: Uuid,
     /// The text.
     pub content: Arc<str>,
+    /// The entry that the message replies to.
+    pub target: Option<Seq>,
+}
+
+/// What to do about a conversation whose row somebody else has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locked {
+    /// Wait for the lock, as long as the server allows a statement.
+    Wait,
+    /// Store nothing of the conversation: [`Outcome::Busy`].
+    Skip,
 }
 
 /// What became of a draft.
@@ -49,12 +60,16 @@ pub enum Outcome {
         /// Its time.
         created_at: Timestamp,
     },
-    /// The idempotency key belongs to a message with another text.
+    /// The idempotency key belongs to a message with another text or target.
     Conflict,
     /// The sender is not a member.
     NotMember,
     /// There is no such conversation of this kind.
     UnknownConversation,
+    /// There is no entry at the target.
+    UnknownTarget,
+    /// The conversation is locked: nothing of it was stored. Only with [`Locked::Skip`].
+    Busy,
 }
 
 impl Store {
@@ -63,15 +78,20 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Data`] when one of the drafts cannot be stored: send them apart.
-    pub async fn send_batch(&self, drafts: &[&Draft]) -> Result<Vec<Outcome>, StoreError> {
+    pub async fn send(&self, drafts: &[&Draft], locked: Locked) -> Result<Vec<Outcome>, StoreError> {
+        let wait = locked == Locked::Wait;
         let conversations: Vec<_> = drafts.iter().map(|draft| draft.conversation.0).collect();
         let senders: Vec<_> = drafts.iter().map(|draft| draft.sender.0).collect();
         let recipients: Vec<_> = drafts.iter().map(|draft| draft.recipient.map(|user| user.0)).collect();
         let clients: Vec<_> = drafts.iter().map(|draft| draft.client_id).collect();
         let uuids: Vec<_> = drafts.iter().map(|draft| draft.uuid).collect();
         let bodies: Vec<_> = drafts.iter().map(|draft| &*draft.content).collect();
+        let targets: Vec<_> = drafts.iter().map(|draft| draft.target.map(|seq| seq.0)).collect();
         let rows = self
-            .rows(SEND_BATCH, &[&conversations, &senders, &recipients, &clients, &uuids, &bodies])
+            .rows(
+                SEND_MESSAGES,
+                &[&wait, &conversations, &senders, &recipients, &clients, &uuids, &bodies, &targets],
+            )
             .await?;
         if rows.len() != drafts.len() {
             return Err(StoreError::Internal);
@@ -95,6 +115,8 @@ fn outcome(row: &tokio_postgres::Row) -> Result<Outcome, StoreError> {
         2 => Outcome::Conflict,
         3 => Outcome::NotMember,
         4 => Outcome::UnknownConversation,
+        5 => Outcome::UnknownTarget,
+        6 => Outcome::Busy,
         _ => return Err(StoreError::Internal),
     })
 }

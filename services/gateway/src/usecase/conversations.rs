@@ -160,7 +160,8 @@ mod tests {
         let group = window(5, 40);
         let more = |range, from: i64, to: i64| {
             let part = part(range, group, Limit::new(10).unwrap());
-            let rows: Vec<_> = (from..=to).map(|seq| LogRow { seq: Seq(seq), entry: None }).collect();
+            let rows: Vec<_> =
+                (from..=to).map(|seq| LogRow { seq: Seq(seq), entry: None, users: None }).collect();
             has_more(&part, group, &rows)
         };
         assert!(more(Range::After(Seq(20)), 21, 30));

@@ -52,6 +52,7 @@ impl Messenger {
             client_id: send.client_id.unwrap_or(uuid),
             uuid,
             content: send.content.text().clone(),
+            target: send.reply_to,
         };
         let answer = self.lanes.submit(draft, author)?;
         Ok(PendingSend { to: send.to, answer })

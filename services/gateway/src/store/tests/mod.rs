@@ -61,7 +61,7 @@ impl Fixture {
     }
 
     async fn send(&self, drafts: &[Draft]) -> Vec<Outcome> {
-        self.store.send_batch(&drafts.iter().collect::<Vec<_>>()).await.unwrap()
+        self.store.send(&drafts.iter().collect::<Vec<_>>(), Locked::Wait).await.unwrap()
     }
 
     /// A cursor behind everything that has been committed. Other databases of the server hold it back for as long as
@@ -109,6 +109,7 @@ fn message(conversation: ConversationId, sender: i64, recipient: Option<i64>, te
         client_id: Uuid::new_v4(),
         uuid: Uuid::now_v7(),
         content: Arc::from(text),
+        target: None,
     }
 }
 
@@ -128,7 +129,7 @@ async fn every_statement_fits_the_schema() {
     let fixture = fixture().await;
     let client = fixture.database.connect("messaging").await;
     for sql in [
-        send::SEND_BATCH,
+        send::SEND_MESSAGES,
         groups::FIND_DIALOG,
         groups::OPEN_DIALOG,
         groups::CREATE_GROUP,
@@ -231,7 +232,7 @@ async fn a_call_without_an_answer_is_given_up() {
     let impatient =
         Store { config: StoreConfig { call: Duration::from_millis(100) }, ..fixture.store.clone() };
     let draft = message(group, 1, None, "waits");
-    assert_eq!(impatient.send_batch(&[&draft]).await, Err(StoreError::Unavailable));
+    assert_eq!(impatient.send(&[&draft], Locked::Wait).await, Err(StoreError::Unavailable));
     lock.rollback().await.unwrap();
     // Nobody knows whether the abandoned statement stored it; the retry settles that.
     let outcome = fixture.send(std::slice::from_ref(&draft)).await;

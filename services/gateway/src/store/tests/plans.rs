@@ -65,8 +65,9 @@ async fn the_functions_touch_what_they_need() {
     };
     let before = scanned().await;
     for sql in [
-        "SELECT * FROM send_batch(ARRAY[77], ARRAY[(SELECT low_user FROM conversations WHERE id = 77)], \
-         ARRAY[(SELECT high_user FROM conversations WHERE id = 77)], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY['x'])"
+        "SELECT * FROM send_messages(false, ARRAY[77, 78], ARRAY(SELECT low_user FROM conversations WHERE id IN (77, 78) ORDER BY id), \
+         ARRAY(SELECT high_user FROM conversations WHERE id IN (77, 78) ORDER BY id), ARRAY[gen_random_uuid(), gen_random_uuid()], \
+         ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY['x', 'x'], ARRAY[NULL, 1])"
             .to_owned(),
         format!("SELECT * FROM sweep({cursor}, 1000)"),
         "SELECT * FROM open_dialog(1, 999999, 100000)".to_owned(),
@@ -97,8 +98,8 @@ async fn a_member_of_much_is_found_as_quickly() {
     };
     let before = read().await;
     let send = format!(
-        "SELECT * FROM send_batch(ARRAY[{group}], ARRAY[1], ARRAY[NULL::bigint], ARRAY[gen_random_uuid()], \
-         ARRAY[gen_random_uuid()], ARRAY['x'])"
+        "SELECT * FROM send_messages(false, ARRAY[{group}], ARRAY[1], ARRAY[NULL::bigint], ARRAY[gen_random_uuid()], \
+         ARRAY[gen_random_uuid()], ARRAY['x'], ARRAY[NULL::bigint])"
     );
     for sql in [
         send,

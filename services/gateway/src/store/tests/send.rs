@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::*;
 
-pub(super) use crate::store::send::SEND_BATCH;
+pub(super) use crate::store::send::SEND_MESSAGES;
 
 #[tokio::test]
 async fn outcomes_come_in_the_order_of_the_drafts() {
@@ -108,7 +108,7 @@ async fn a_row_that_cannot_be_stored_fails_the_batch_as_data() {
     let fixture = fixture().await;
     let dialog = fixture.dialog(1, 2).await;
     let (good, bad) = (message(dialog, 1, Some(2), "good"), message(dialog, 1, Some(2), "b\0d"));
-    let result = fixture.store.send_batch(&[&good, &bad]).await;
+    let result = fixture.store.send(&[&good, &bad], Locked::Wait).await;
     assert!(matches!(result, Err(StoreError::Data(_))), "{result:?}");
     assert!(fixture.seqs(dialog).await.is_empty());
     assert_eq!(stored_seq(&fixture.send(&[good]).await[0]), 1);
@@ -160,4 +160,56 @@ async fn concurrent_batches_leave_no_gap_and_no_double() {
         assert_eq!(seqs, (WRITERS + 1..=WRITERS + expected).collect::<Vec<_>>());
         assert_eq!(fixture.seqs(group).await, (1..=WRITERS + expected).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn a_locked_conversation_is_skipped_as_a_whole() {
+    let fixture = fixture().await;
+    let (free, stuck) = (fixture.dialog(1, 2).await, fixture.dialog(1, 3).await);
+    let seen = message(stuck, 1, Some(3), "before");
+    fixture.send(std::slice::from_ref(&seen)).await;
+    let mut other = fixture.database.connect("messaging").await;
+    let lock = other.transaction().await.unwrap();
+    lock.execute("SELECT 1 FROM conversations WHERE id = $1 FOR UPDATE", &[&stuck.0]).await.unwrap();
+    let drafts = [
+        message(stuck, 1, Some(3), "one"),
+        message(free, 1, Some(2), "two"),
+        seen.clone(),
+        message(ConversationId(999), 1, None, "nowhere"),
+        message(stuck, 3, None, "not even judged"),
+    ];
+    let refs: Vec<_> = drafts.iter().collect();
+    let outcomes = fixture.store.send(&refs, Locked::Skip).await.unwrap();
+    assert_eq!([outcomes[0], outcomes[2], outcomes[4]], [Outcome::Busy; 3]);
+    assert_eq!((stored_seq(&outcomes[1]), outcomes[3]), (1, Outcome::UnknownConversation));
+    assert_eq!(fixture.seqs(stuck).await, [1]);
+    let waiting = fixture.store.send(&refs, Locked::Wait);
+    let mut waiting = std::pin::pin!(waiting);
+    assert!(timeout(Duration::from_millis(200), waiting.as_mut()).await.is_err(), "it waits for the lock");
+    lock.commit().await.unwrap();
+    let outcomes = waiting.await.unwrap();
+    assert_eq!(stored_seq(&outcomes[0]), 2);
+    assert!(matches!((outcomes[1], outcomes[2]), (Outcome::Seen { .. }, Outcome::Seen { seq: Seq(1), .. })));
+    assert_eq!(outcomes[4], Outcome::UnknownConversation);
+}
+
+#[tokio::test]
+async fn a_reply_names_an_entry_that_there_is() {
+    let fixture = fixture().await;
+    let dialog = fixture.dialog(1, 2).await;
+    fixture.send(&[message(dialog, 1, Some(2), "first")]).await;
+    let reply = |target| Draft { target: Some(Seq(target)), ..message(dialog, 2, Some(1), "reply") };
+    let good = reply(1);
+    let other_target = Draft { target: None, ..good.clone() };
+    let drafts = [reply(0), good.clone(), reply(2), reply(-1), good.clone(), other_target.clone()];
+    let outcomes = fixture.send(&drafts).await;
+    assert_eq!([outcomes[0], outcomes[2], outcomes[3]], [Outcome::UnknownTarget; 3]);
+    let Outcome::Stored { seq, id, created_at } = outcomes[1] else { panic!("{:?}", outcomes[1]) };
+    assert_eq!(outcomes[4..], [Outcome::Seen { seq, id, created_at }, Outcome::Conflict]);
+    assert_eq!(
+        fixture.send(&[other_target, good]).await,
+        [Outcome::Conflict, Outcome::Seen { seq, id, created_at }]
+    );
+    let rows = fixture.store.entries_between(dialog, Seq(1), Seq(2), 10).await.unwrap();
+    assert_eq!(rows[0].entry.as_ref().unwrap().target, Some(Seq(1)));
 }

@@ -34,7 +34,7 @@ async fn rows_per_second() {
                     let dialog = dialogs[usize::try_from(place).unwrap()];
                     drafts.push(message(dialog, place, Some(place + 1), &"x".repeat(200)));
                 }
-                let outcomes = fixture.store.send_batch(&drafts.iter().collect::<Vec<_>>()).await?;
+                let outcomes = fixture.store.send(&drafts.iter().collect::<Vec<_>>(), Locked::Skip).await?;
                 assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Stored { .. })));
             }
             Ok::<_, StoreError>(())

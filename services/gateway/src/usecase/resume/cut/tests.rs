@@ -23,7 +23,7 @@ fn read(stretches: &[Stretch], mut rows: i64) -> Vec<(ConversationId, LogRow)> {
     let places = |stretch: &Stretch| {
         let conversation = stretch.conversation;
         (stretch.after.0 + 1..=stretch.top.0)
-            .map(move |seq| (conversation, LogRow { seq: Seq(seq), entry: None }))
+            .map(move |seq| (conversation, LogRow { seq: Seq(seq), entry: None, users: None }))
     };
     stretches.iter().take_while(has_room).flat_map(places).collect()
 }
