@@ -1,5 +1,8 @@
 //! Chance that can be repeated: the same seed, the same throws.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+
 /// SplitMix64. Good enough to choose what a test does next.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
@@ -10,10 +13,9 @@ impl Dice {
         Self(seed)
     }
 
-    /// Dice whose throws follow from the time; print the seed.
+    /// A seed that nobody has chosen; print it.
     pub fn any_seed() -> u64 {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(0, |since| since.as_secs() ^ u64::from(since.subsec_nanos()) << 20)
+        RandomState::new().build_hasher().finish()
     }
 
     fn throw(&mut self) -> u64 {

@@ -58,7 +58,9 @@ impl Sink {
             Push::PrivateMessage(delivery) | Push::GroupMessage(delivery) => delivery,
             // The group is being made.
             Push::MemberAdded(_) | Push::MemberLeft(_) => return,
-            Push::Unknown(_) => return self.fail(done, "a frame outside the contract".to_owned()),
+            Push::Event(_) | Push::Unknown(_) => {
+                return self.fail(done, "a frame outside the contract".to_owned());
+            }
         };
         let (Some(seq), Some(due)) = (delivery.seq, due_of(&delivery.text)) else {
             return self.fail(done, "a delivery without its place or with other text".to_owned());

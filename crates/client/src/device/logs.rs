@@ -23,7 +23,7 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     /// The next entry of its conversation.
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// The server's log ends before what this device holds: it was restored from a backup. Its entries follow anew.
     Reset(i64),
 }
@@ -252,7 +252,7 @@ impl Log {
             let (seq, entry) = first.remove_entry();
             if seq == self.position + 1 {
                 self.position = seq;
-                steps.push(Step::Entry(entry));
+                steps.push(Step::Entry(Box::new(entry)));
             }
         }
     }

@@ -321,7 +321,7 @@ impl<L: Link> Runner<L> {
             }
             Some(Push::Event(v2::Event::Gap(gap))) => self.shared.logs().gap(gap),
             Some(Push::Event(v2::Event::Watermark(watermark))) => {
-                self.tell(Event::Watermark(watermark)).await
+                self.tell(Event::Watermark(watermark)).await;
             }
             Some(Push::Event(v2::Event::Reconnect { after_ms })) => {
                 service.move_at = Some(Instant::now() + Duration::from_millis(after_ms));
@@ -362,7 +362,7 @@ impl<L: Link> Runner<L> {
     async fn tell_steps(&self, steps: Vec<Step>) {
         for step in steps {
             self.tell(match step {
-                Step::Entry(entry) => Event::Entry(Box::new(entry)),
+                Step::Entry(entry) => Event::Entry(entry),
                 Step::Reset(conversation) => Event::Reset(conversation),
             })
             .await;

@@ -243,12 +243,12 @@ impl Reader {
     }
 
     async fn sort(&self, text: &str) {
-        let unasked = match decode(text) {
+        let asked = match decode(text) {
             Incoming::Push(push) => return self.push(push).await,
-            Incoming::Reply(id, reply) => self.shared.answer(id, Ok(reply)).is_err(),
-            Incoming::Refusal(id, refusal) => self.shared.answer(id, Err(refusal)).is_err(),
+            Incoming::Reply(id, reply) => self.shared.answer(id, Ok(reply)),
+            Incoming::Refusal(id, refusal) => self.shared.answer(id, Err(refusal)),
         };
-        if unasked {
+        if !asked {
             self.push(Push::Unknown(text.to_owned())).await;
         }
     }

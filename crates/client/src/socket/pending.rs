@@ -68,16 +68,16 @@ impl Shared {
         Pending { id, answer, shared: Arc::clone(self), request: PhantomData }
     }
 
-    /// Hands a reply to whoever waits for it; gives it back when it was never asked for.
-    pub(super) fn answer(&self, id: Option<u64>, answer: Answer) -> Result<(), Answer> {
+    /// Hands a reply to whoever waits for it; false when it was never asked for.
+    pub(super) fn answer(&self, id: Option<u64>, answer: Answer) -> bool {
         let Some(id) = id.filter(|id| (1..self.next_id.load(Ordering::Relaxed)).contains(id)) else {
-            return Err(answer);
+            return false;
         };
         // Nobody waits for it when its request was dropped: the reply came too late.
         if let Some(waiter) = self.waiting().remove(&id) {
             let _ = waiter.answer.send(answer);
         }
-        Ok(())
+        true
     }
 
     /// Ends all waiting; later requests fail at once.
