@@ -12,6 +12,7 @@ mod http;
 mod key_folder;
 mod log;
 mod program;
+pub mod proxy;
 mod servers;
 mod service;
 

@@ -1,0 +1,80 @@
+//! Good histories are found good, and each of them that is spoilt in one way is found spoilt in just that way.
+
+mod simulate;
+mod spoil;
+
+use proptest::prelude::*;
+
+use super::*;
+use simulate::simulate;
+use spoil::SPOILS;
+
+const STEPS: usize = 250;
+
+fn classes(verdict: &Verdict) -> Vec<Class> {
+    verdict.counts.keys().copied().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_good_history_is_found_good(seed: u64) {
+        let verdict = check(&simulate(seed, STEPS), Limits::default());
+        prop_assert!(verdict.is_clean(), "{:#?}", verdict.violations);
+        prop_assert!(verdict.totals.acknowledged > 50 && verdict.totals.received > 200, "{:?}", verdict.totals);
+    }
+
+    #[test]
+    fn each_spoilt_history_is_found_spoilt_in_that_way_alone(seed: u64) {
+        let good = simulate(seed, STEPS);
+        for spoil in SPOILS {
+            let mut bad = good.clone();
+            let mut rng = fastrand::Rng::with_seed(seed);
+            prop_assert!((spoil.apply)(&mut bad, &mut rng), "{}: the history has no place for it", spoil.name);
+            let verdict = check(&bad, Limits::default());
+            prop_assert_eq!(classes(&verdict), vec![spoil.class], "{}: {:#?}", spoil.name, verdict.violations);
+            prop_assert!(verdict.violations.iter().all(|found| !found.what.is_empty()));
+        }
+    }
+}
+
+#[test]
+fn every_class_has_a_spoilt_history() {
+    for class in Class::ALL {
+        assert!(SPOILS.iter().any(|spoil| spoil.class == class), "{class}");
+    }
+    assert!(SPOILS.len() >= 12);
+}
+
+#[test]
+fn a_violation_names_its_records() {
+    let mut bad = simulate(5, STEPS);
+    let index =
+        bad.iter().position(|record| matches!(record.event, Event::Receive { .. })).expect("a receive");
+    let record = bad[index].clone();
+    bad.insert(index + 1, record);
+    let verdict = check(&bad, Limits::default());
+    assert_eq!(verdict.violations.len(), 1);
+    assert_eq!(verdict.violations[0].records, [index as u64 + 2]);
+    assert!(
+        verdict.violations[0].to_string().starts_with("duplicated: device "),
+        "{}",
+        verdict.violations[0]
+    );
+}
+
+#[test]
+fn lateness_is_excused_by_a_fault_alone() {
+    let (mut late, mut rng) = (simulate(9, STEPS), fastrand::Rng::with_seed(1));
+    assert!((SPOILS.iter().find(|spoil| spoil.class == Class::Late).expect("one").apply)(
+        &mut late, &mut rng
+    ));
+    let found = check(&late, Limits::default());
+    let moment = late[usize::try_from(found.violations[0].records[1]).expect("small") - 1].at;
+    let fault = |event| Record { at: moment, event };
+    let name = || "a test".to_owned();
+    late.insert(0, fault(Event::Fault { name: name() }));
+    late.insert(1, fault(Event::Heal { name: name() }));
+    assert!(check(&late, Limits::default()).is_clean());
+}
