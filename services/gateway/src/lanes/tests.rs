@@ -207,7 +207,7 @@ async fn locks_change_no_order() {
             match (answered(answer).await, draft.content.ends_with('\0')) {
                 (Ok(receipt), false) => match first.get(&draft.client_id) {
                     Some(before) => {
-                        assert!(receipt.duplicate && receipt.seq == before.seq && receipt.id == before.id)
+                        assert!(receipt.duplicate && receipt.seq == before.seq && receipt.id == before.id);
                     }
                     None => {
                         wanted[dialog].push(draft.content.to_string());

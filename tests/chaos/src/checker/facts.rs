@@ -1,6 +1,7 @@
 //! What a whole history tells: the log, who asked for what and was answered how, and when there were faults.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -134,10 +135,11 @@ impl Facts {
 
     fn row(&mut self, row: Row) {
         let place = (row.entry.conversation, row.entry.seq);
-        if self.rows.contains_key(&place) {
-            self.doubles.push(row);
-        } else {
-            self.rows.insert(place, row);
+        match self.rows.entry(place) {
+            Slot::Occupied(_) => self.doubles.push(row),
+            Slot::Vacant(free) => {
+                free.insert(row);
+            }
         }
     }
 
@@ -151,7 +153,9 @@ impl Facts {
             match self.conversations.get(conversation).and_then(|known| known.dialog) {
                 Some((low, high)) => self.windows.dialog(*conversation, low, high),
                 None => {
-                    places.iter().for_each(|seq| self.windows.group(&self.rows[&(*conversation, *seq)].entry))
+                    for seq in places.iter() {
+                        self.windows.group(&self.rows[&(*conversation, *seq)].entry);
+                    }
                 }
             }
         }

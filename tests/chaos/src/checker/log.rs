@@ -57,12 +57,11 @@ fn messages<'a>(facts: &'a Facts, verdict: &mut Verdict) -> Stored<'a> {
     for row in rows {
         let entry = &row.entry;
         let place = format!("{}/{}", entry.conversation, entry.seq);
-        if let Some(first) = stored.get(&(entry.sender, entry.message)) {
-            if first.entry.conversation == entry.conversation {
-                let what = format!("{place} is stored at {} already", first.entry.seq);
-                verdict.add(Class::Duplicated, what, [first.record, row.record]);
-                continue;
-            }
+        let first = stored.get(&(entry.sender, entry.message));
+        if let Some(first) = first.filter(|first| first.entry.conversation == entry.conversation) {
+            let what = format!("{place} is stored at {} already", first.entry.seq);
+            verdict.add(Class::Duplicated, what, [first.record, row.record]);
+            continue;
         }
         stored.insert((entry.sender, entry.message), row);
         if entry.kind != Kind::Message {

@@ -31,11 +31,25 @@ proptest! {
         for spoil in SPOILS {
             let mut bad = good.clone();
             let mut rng = fastrand::Rng::with_seed(seed);
-            prop_assert!((spoil.apply)(&mut bad, &mut rng), "{}: the history has no place for it", spoil.name);
+            if !(spoil.apply)(&mut bad, &mut rng) {
+                continue;
+            }
             let verdict = check(&bad, Limits::default());
             prop_assert_eq!(classes(&verdict), vec![spoil.class], "{}: {:#?}", spoil.name, verdict.violations);
             prop_assert!(verdict.violations.iter().all(|found| !found.what.is_empty()));
         }
+    }
+}
+
+#[test]
+fn most_histories_have_a_place_for_every_spoil() {
+    const SEEDS: u64 = 20;
+    for spoil in SPOILS {
+        let has_place = |seed: &u64| {
+            let mut rng = fastrand::Rng::with_seed(*seed);
+            (spoil.apply)(&mut simulate(*seed, STEPS), &mut rng)
+        };
+        assert!((0..SEEDS).filter(has_place).count() > 10, "{}", spoil.name);
     }
 }
 
