@@ -6,10 +6,13 @@
 mod accounts;
 mod admin;
 mod delivery;
+mod devices;
+mod devices_killed;
 mod groups;
 mod literal;
 mod order;
 mod people;
+mod phone;
 mod redis;
 mod rest;
 mod restart;
