@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use messenger_client::session::{Event, Session};
+use messenger_client::device::{Device, Event};
 use tokio::sync::mpsc;
 
 use crate::command::Command;
@@ -18,7 +18,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 
 pub(crate) struct App {
     terminal: Terminal,
-    session: Session,
+    device: Device,
     events: mpsc::Receiver<Event>,
     view: View,
 }
@@ -26,22 +26,26 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(
         terminal: Terminal,
-        session: Session,
+        device: Device,
         events: mpsc::Receiver<Event>,
         people: People,
         names: Names,
     ) -> Self {
-        Self { terminal, session, events, view: View::new(people, names) }
+        Self { terminal, device, events, view: View::new(people, names) }
     }
 
     pub(crate) async fn run(mut self) -> Result<()> {
         // Nothing can be obeyed before there is a connection, or word that there is none.
-        let first = self.events.recv().await;
-        let mut stopped = self.view.tell(&mut self.terminal, first)?;
+        let mut stopped = None;
+        while stopped.is_none() && !self.view.has_begun() {
+            let event = self.events.recv().await;
+            stopped = self.view.tell(&mut self.terminal, event)?;
+        }
+        self.follow_up().await?;
         self.ask();
         while stopped.is_none() {
             // A script means its lines in order: none is obeyed before what it said is stored.
-            let ready = self.terminal.is_interactive() || self.session.unsent() == 0;
+            let ready = self.terminal.is_interactive() || self.device.unsent() == 0;
             tokio::select! {
                 line = self.terminal.line(), if ready => match line {
                     Some(line) if self.obey(&line).await? => self.ask(),
@@ -49,6 +53,7 @@ impl App {
                 },
                 event = self.events.recv() => stopped = self.view.tell(&mut self.terminal, event)?,
             }
+            self.follow_up().await?;
         }
         match stopped {
             None => self.leave().await,
@@ -64,7 +69,7 @@ impl App {
     }
 
     async fn leave(mut self) -> Result<()> {
-        let finishing = self.session.finish(FAREWELL);
+        let finishing = self.device.finish(FAREWELL);
         tokio::pin!(finishing);
         let unsent = loop {
             tokio::select! {
@@ -80,8 +85,17 @@ impl App {
         if unsent > 0 { bail!("{unsent} messages were not sent") } else { Ok(()) }
     }
 
+    /// Asks the server what the last events call for, once for all that have come.
+    async fn follow_up(&mut self) -> Result<()> {
+        if !self.events.is_empty() {
+            return Ok(());
+        }
+        let lines = self.view.follow_up(&self.device, self.terminal.paint).await;
+        if lines.is_empty() { Ok(()) } else { self.terminal.show(lines.join("\n")) }
+    }
+
     fn ask(&self) {
-        self.terminal.ask(Paint::prompt(&self.view.names, self.view.open));
+        self.terminal.ask(Paint::prompt(&self.view.names, self.view.open_chat()));
     }
 
     /// Obeys a line; whether to go on.
@@ -95,7 +109,7 @@ impl App {
             }
         };
         let paint = self.terminal.paint;
-        let lines = match self.view.perform(&self.session, paint, command).await {
+        let lines = match self.view.perform(&self.device, paint, command).await {
             Ok(lines) => lines,
             Err(problem) => vec![paint.problem(&problem.to_string())],
         };

@@ -4,30 +4,60 @@
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
-    Chats { page: u32 },
-    Open { whom: String },
-    Users { search: Option<String> },
-    NewGroup { name: String },
-    Add { group: String, user: String },
-    Leave { group: String },
-    History { page: u32 },
+    Chats {
+        page: u32,
+    },
+    Open {
+        whom: String,
+    },
+    Users {
+        search: Option<String>,
+    },
+    NewGroup {
+        name: String,
+    },
+    /// Without a group, to the open one; so do the next two.
+    Add {
+        group: Option<String>,
+        user: String,
+    },
+    Remove {
+        group: Option<String>,
+        user: String,
+    },
+    Leave {
+        group: Option<String>,
+    },
+    Rename {
+        name: String,
+    },
+    History {
+        page: u32,
+    },
+    Older,
     Quit,
-    Say { text: String },
+    Say {
+        text: String,
+    },
     Nothing,
 }
 
 /// The text of `/help`.
 pub(crate) const HELP: &str = "\
-/chats [PAGE]       your chats, newest first
-/open USER|GROUP    open a chat; what you type goes there
-/history [PAGE]     older messages of the open chat
-/users [SEARCH]     users, or those whose name matches
-/group NAME         make a group and open it
-/add GROUP USER     add a user to a group
-/leave GROUP        leave a group
-/quit               end (also Ctrl-D)
+/chats [PAGE]         your chats, newest first (also /list)
+/open USER|GROUP      open a chat; what you type goes there
+/older                older messages of the open chat
+/history [PAGE]       its messages by pages, newest first
+/users [SEARCH]       users, or those whose name matches
+/group NAME           make a group and open it (also /create)
+/add [GROUP] USER     add a user to a group
+/remove [GROUP] USER  remove a user from a group of yours
+/rename NAME          give the open group another name
+/leave [GROUP]        leave a group
+/quit                 end (also Ctrl-D)
 Anything else is sent to the open chat; //text sends /text.
-USER is @7, 7 or a name; GROUP is #3 or a name (for /add and /leave also 3). Times are UTC.";
+USER is @7, 7 or a name; GROUP is #3 or a name (where only a group can be meant also 3), or the open one where it is
+left out. Times are UTC.";
 
 impl Command {
     /// Understands a line; the error is a sentence for the user.
@@ -46,17 +76,22 @@ impl Command {
         let rest = rest.trim();
         match word {
             "help" | "h" | "?" => Ok(Self::Help),
-            "chats" => Ok(Self::Chats { page: page(rest)? }),
+            "chats" | "list" => Ok(Self::Chats { page: page(rest)? }),
             "open" => Ok(Self::Open { whom: needed(rest, "/open USER|GROUP")? }),
-            "users" => Ok(Self::Users { search: (!rest.is_empty()).then(|| rest.to_owned()) }),
-            "group" => Ok(Self::NewGroup { name: needed(rest, "/group NAME")? }),
+            "users" => Ok(Self::Users { search: given(rest) }),
+            "group" | "create" => Ok(Self::NewGroup { name: needed(rest, "/group NAME")? }),
             "add" => {
-                let (group, user) =
-                    rest.rsplit_once(char::is_whitespace).ok_or("Write it as /add GROUP USER.")?;
-                Ok(Self::Add { group: group.trim().to_owned(), user: user.to_owned() })
+                let (group, user) = member(rest, "/add [GROUP] USER")?;
+                Ok(Self::Add { group, user })
             }
-            "leave" => Ok(Self::Leave { group: needed(rest, "/leave GROUP")? }),
+            "remove" => {
+                let (group, user) = member(rest, "/remove [GROUP] USER")?;
+                Ok(Self::Remove { group, user })
+            }
+            "rename" => Ok(Self::Rename { name: needed(rest, "/rename NAME")? }),
+            "leave" => Ok(Self::Leave { group: given(rest) }),
             "history" => Ok(Self::History { page: page(rest)? }),
+            "older" => Ok(Self::Older),
             "quit" | "q" | "exit" => Ok(Self::Quit),
             other => Err(format!("There is no command /{other}. /help lists them.")),
         }
@@ -65,6 +100,16 @@ impl Command {
 
 fn needed(rest: &str, form: &str) -> Result<String, String> {
     if rest.is_empty() { Err(format!("Write it as {form}.")) } else { Ok(rest.to_owned()) }
+}
+
+fn given(rest: &str) -> Option<String> {
+    (!rest.is_empty()).then(|| rest.to_owned())
+}
+
+/// The last word is the user, what is before it the group.
+fn member(rest: &str, form: &str) -> Result<(Option<String>, String), String> {
+    let (group, user) = rest.rsplit_once(char::is_whitespace).unwrap_or(("", rest));
+    Ok((given(group.trim()), needed(user, form)?))
 }
 
 fn page(rest: &str) -> Result<u32, String> {
@@ -93,8 +138,16 @@ mod tests {
             ("/users", Command::Users { search: None }),
             ("/users pat", Command::Users { search: Some(text("pat")) }),
             ("/group new name", Command::NewGroup { name: text("new name") }),
-            ("/add new name @7", Command::Add { group: text("new name"), user: text("@7") }),
-            ("/leave #3", Command::Leave { group: text("#3") }),
+            ("/add new name @7", Command::Add { group: Some(text("new name")), user: text("@7") }),
+            ("/add Bob", Command::Add { group: None, user: text("Bob") }),
+            ("/remove #3  Bob", Command::Remove { group: Some(text("#3")), user: text("Bob") }),
+            ("/remove 7", Command::Remove { group: None, user: text("7") }),
+            ("/rename old  friends", Command::Rename { name: text("old  friends") }),
+            ("/create new name", Command::NewGroup { name: text("new name") }),
+            ("/list 2", Command::Chats { page: 2 }),
+            ("/leave #3", Command::Leave { group: Some(text("#3")) }),
+            ("/leave", Command::Leave { group: None }),
+            ("/older", Command::Older),
             ("/history 3", Command::History { page: 3 }),
             ("/quit", Command::Quit),
             ("  hello /open ", Command::Say { text: text("hello /open") }),
@@ -108,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_told() {
-        for line in ["/open", "/group ", "/add 3", "/leave", "/history 0", "/chats x", "/dance"] {
+        for line in ["/open", "/group ", "/add", "/remove ", "/rename", "/history 0", "/chats x", "/dance"] {
             assert!(Command::parse(line).is_err(), "{line}");
         }
     }

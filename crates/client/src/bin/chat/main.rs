@@ -2,17 +2,19 @@
 
 mod app;
 mod command;
+mod line;
 mod names;
 mod options;
 mod people;
 mod perform;
 mod show;
+mod shown;
 mod terminal;
 mod view;
 
 use anyhow::Result;
 use clap::Parser;
-use messenger_client::session::{self, Session};
+use messenger_client::device::{self, Device, SecondDialect, State};
 
 use app::App;
 use options::Options;
@@ -25,6 +27,9 @@ async fn main() -> Result<()> {
     let link = options.link()?;
     let (grant, names) = options.log_in(&link).await?;
     let terminal = Terminal::open()?;
-    let (session, events) = Session::start(link.clone(), grant.clone(), session::Options::default());
-    App::new(terminal, session, events, People::new(link, grant), names).run().await
+    let dialect = SecondDialect(link.clone());
+    // What was said before is asked for chat by chat, so there is nothing to resume from.
+    let (device, events) =
+        Device::start(dialect, grant.clone(), State::default(), device::Options::default());
+    App::new(terminal, device, events, People::new(link, grant), names).run().await
 }

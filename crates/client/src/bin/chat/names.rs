@@ -7,13 +7,15 @@ use messenger_client::session::Chat;
 use crate::show::plain;
 
 /// Most names kept; who talks to more is shown the later ones by number.
-const KEPT: usize = 10_000;
+pub(crate) const KEPT: usize = 10_000;
 
 /// Users and groups by id, with cleaned names.
 #[derive(Debug)]
 pub(crate) struct Names {
     me: i64,
     names: BTreeMap<Chat, String>,
+    /// The other user of each dialog, by conversation.
+    dialogs: BTreeMap<i64, i64>,
 }
 
 /// What a typed word may name.
@@ -35,7 +37,7 @@ pub(crate) enum Unnamed {
 
 impl Names {
     pub(crate) fn new(me: i64, name: Option<&str>) -> Self {
-        let mut names = Self { me, names: BTreeMap::new() };
+        let mut names = Self { me, names: BTreeMap::new(), dialogs: BTreeMap::new() };
         names.learn(Chat::Dialog(me), name);
         names
     }
@@ -48,6 +50,25 @@ impl Names {
         let Some(name) = name.map(plain).filter(|name| !name.trim().is_empty()) else { return };
         if self.names.len() < KEPT || self.names.contains_key(&chat) {
             self.names.insert(chat, name);
+        }
+    }
+
+    pub(crate) fn learn_dialog(&mut self, conversation: i64, peer: i64) {
+        if self.dialogs.len() < KEPT || self.dialogs.contains_key(&conversation) {
+            self.dialogs.insert(conversation, peer);
+        }
+    }
+
+    /// What a conversation is: a group's has the group's number, and what is no dialog that was met is one.
+    pub(crate) fn chat(&self, conversation: i64) -> Chat {
+        self.dialogs.get(&conversation).map_or(Chat::Group(conversation), |peer| Chat::Dialog(*peer))
+    }
+
+    /// The conversation of a chat; `None` for a dialog that was not met.
+    pub(crate) fn conversation(&self, chat: Chat) -> Option<i64> {
+        match chat {
+            Chat::Group(id) => Some(id),
+            Chat::Dialog(peer) => self.dialogs.iter().find(|(_, of)| **of == peer).map(|(id, _)| *id),
         }
     }
 

@@ -1,105 +1,222 @@
 //! What each command does.
 
 use anyhow::{Error, Result, anyhow, bail};
-use messenger_client::session::{Chat, ChatLine, Session};
-use messenger_client::wire::{AddUserInGroup, LastMessage, LeaveGroup, ListLastMessage, NewGroup};
+use messenger_client::device::Device;
+use messenger_client::session::Chat;
+use messenger_client::wire::v2::{
+    AddMembers, Conversation, CreateGroup, Entries, GetEntries, LeaveConversation, ListConversations,
+    RemoveMember, RenameGroup, To,
+};
 
 use crate::command::{Command, HELP};
+use crate::line::{Line, learn};
 use crate::names::{Unnamed, Wanted};
 use crate::show::Paint;
-use crate::view::View;
+use crate::view::{Open, View};
 
-/// Lines of `/chats`, `/history` and of a chat that is opened.
+/// Lines of `/chats`, `/history`, `/older` and of a chat that is opened.
 const PAGE: u32 = 20;
+/// Chats asked for at once when one is looked for.
+const LOOK_UP: u32 = 100;
+/// Times that is done; a dialog behind all of them is opened without its history.
+const LOOK_UPS: u32 = 20;
 
 impl View {
     /// Performs a command; the lines to show.
     pub(crate) async fn perform(
         &mut self,
-        session: &Session,
+        device: &Device,
         paint: Paint,
         command: Command,
     ) -> Result<Vec<String>> {
         match command {
             Command::Help => Ok(HELP.lines().map(str::to_owned).collect()),
-            Command::Chats { page } => self.chats(session, paint, page).await,
+            Command::Chats { page } => self.chats(device, paint, page).await,
             Command::Open { whom } => {
                 let chat = self.find(&whom, Wanted::Any).await?;
-                self.open(session, paint, chat).await
+                self.open(device, paint, chat).await
             }
             Command::Users { search } => self.users(paint, search.as_deref()).await,
             Command::NewGroup { name } => {
-                let group = session.request(&NewGroup { group_name: &name }).await?;
-                let chat = Chat::Group(group.group_id);
+                let created = device.request(&CreateGroup { name: &name, client_group_id: None }).await?;
+                let chat = Chat::Group(created.conversation_id);
                 self.names.learn(chat, Some(&name));
-                self.open(session, paint, chat).await
+                self.open(device, paint, chat).await
             }
-            Command::Add { group, user } => {
-                let group_id = self.group(&group).await?;
-                let Chat::Dialog(user_id) = self.find(&user, Wanted::User).await? else {
-                    bail!("{user} is not a user")
-                };
-                session.request(&AddUserInGroup { group_id, user_id }).await?;
-                let (group, user) = (Chat::Group(group_id), Chat::Dialog(user_id));
-                let added = format!("added {} to {}", self.names.of(user), self.names.of(group));
-                Ok(vec![paint.status(&added)])
+            Command::Add { group, user } => self.add(device, paint, group.as_deref(), &user).await,
+            Command::Remove { group, user } => {
+                let conversation_id = self.group(group.as_deref()).await?;
+                let user_id = self.user(&user).await?;
+                let seq = device.request(&RemoveMember { conversation_id, user_id }).await?.seq;
+                let user = self.names.of(Chat::Dialog(user_id));
+                Ok(self.done(paint, conversation_id, seq, &format!("removed {user} from")))
             }
             Command::Leave { group } => {
-                let group_id = self.group(&group).await?;
-                session.request(&LeaveGroup { group_id }).await?;
-                let chat = Chat::Group(group_id);
-                self.open = self.open.filter(|open| *open != chat);
-                Ok(vec![paint.status(&format!("left {}", self.names.of(chat)))])
+                let conversation_id = self.group(group.as_deref()).await?;
+                let seq = device.request(&LeaveConversation { conversation_id }).await?.seq;
+                self.close(Chat::Group(conversation_id));
+                Ok(self.done(paint, conversation_id, seq, "left"))
             }
-            Command::History { page } => {
-                let chat = self.open.ok_or_else(no_chat)?;
-                let lines = session.history(chat, PAGE, page).await?;
-                Ok(self.page(paint, &lines, "no more messages"))
+            Command::Rename { name } => {
+                let conversation_id = self.group(None).await?;
+                let seq = device.request(&RenameGroup { conversation_id, name: &name }).await?.seq;
+                self.names.learn(Chat::Group(conversation_id), Some(&name));
+                Ok(self.done(paint, conversation_id, seq, "the group's name is now"))
             }
+            Command::History { page } => self.history(device, paint, page).await,
+            Command::Older => self.older(device, paint).await,
             Command::Say { text } => {
-                session.send(self.open.ok_or_else(no_chat)?, text)?;
+                let to = match self.open_chat().ok_or_else(no_chat)? {
+                    Chat::Dialog(user) => To::User(user),
+                    Chat::Group(conversation) => To::Conversation(conversation),
+                };
+                device.send(to, text)?;
                 Ok(Vec::new())
             }
             Command::Quit | Command::Nothing => Ok(Vec::new()),
         }
     }
 
-    async fn open(&mut self, session: &Session, paint: Paint, chat: Chat) -> Result<Vec<String>> {
+    async fn open(&mut self, device: &Device, paint: Paint, chat: Chat) -> Result<Vec<String>> {
         if let Chat::Dialog(id) = chat {
             let user = self.people.user(id).await?;
             self.names.learn(chat, user.first_name.as_deref());
         }
-        let lines = session.open(chat).await?;
-        self.open = Some(chat);
-        let newest = lines.len().saturating_sub(PAGE as usize);
-        let mut shown = vec![paint.status(&self.names.of(chat))];
-        shown.extend(self.page(paint, &lines[newest..], "no messages yet"));
-        Ok(shown)
-    }
-
-    fn page(&mut self, paint: Paint, lines: &[ChatLine], none: &str) -> Vec<String> {
-        if lines.is_empty() {
-            return vec![paint.status(none)];
+        let page = match self.conversation(device, chat).await? {
+            Some(conversation) => Some(newest(device, conversation, None).await?),
+            None => None,
+        };
+        self.open = Some(Open::new(chat));
+        let mut lines = vec![paint.status(&self.names.of(chat))];
+        match page {
+            Some(page) => {
+                self.shown.page(page.conversation_id, page.last_seq);
+                self.read(page.conversation_id, page.last_seq);
+                lines.extend(self.page(paint, &page, "no messages yet"));
+            }
+            None => lines.push(paint.status("no messages yet")),
         }
-        lines.iter().for_each(|line| self.learn(line));
-        lines.iter().map(|line| paint.line(&self.names, self.open.or(line.chat), line)).collect()
+        Ok(lines)
     }
 
-    async fn chats(&mut self, session: &Session, paint: Paint, page: u32) -> Result<Vec<String>> {
-        let chats = session.request(&ListLastMessage { limit: PAGE, page }).await?;
+    async fn history(&mut self, device: &Device, paint: Paint, page: u32) -> Result<Vec<String>> {
+        let chat = self.open_chat().ok_or_else(no_chat)?;
+        let Some(conversation) = self.conversation(device, chat).await? else {
+            return Ok(vec![paint.status("no messages yet")]);
+        };
+        let mut entries = newest(device, conversation, None).await?;
+        if page > 1 {
+            // Places have no holes, so a page begins where it can be counted to.
+            let skipped = u64::from(page - 1) * u64::from(PAGE);
+            let before = (entries.last_seq + 1).saturating_sub(skipped);
+            if before <= 1 {
+                return Ok(vec![paint.status("no more messages")]);
+            }
+            entries = newest(device, conversation, Some(before)).await?;
+        }
+        Ok(self.page(paint, &entries, "no more messages"))
+    }
+
+    async fn older(&mut self, device: &Device, paint: Paint) -> Result<Vec<String>> {
+        let Open { chat, oldest, .. } = self.open.ok_or_else(no_chat)?;
+        match self.conversation(device, chat).await? {
+            Some(conversation) if oldest > 1 => {
+                let entries = newest(device, conversation, Some(oldest)).await?;
+                Ok(self.page(paint, &entries, "no more messages"))
+            }
+            _ => Ok(vec![paint.status("no more messages")]),
+        }
+    }
+
+    /// Entries of the open chat as lines.
+    fn page(&mut self, paint: Paint, page: &Entries, none: &str) -> Vec<String> {
+        let Some(first) = page.entries.first() else { return vec![paint.status(none)] };
+        if let Some(open) = &mut self.open {
+            open.oldest = first.seq;
+        }
+        page.entries.iter().for_each(|entry| learn(entry, &mut self.names));
+        let open = self.open_chat();
+        let line = |entry| paint.line(&self.names, open, &Line::of(entry, &self.names));
+        page.entries.iter().map(line).collect()
+    }
+
+    pub(crate) async fn chats(&mut self, device: &Device, paint: Paint, page: u32) -> Result<Vec<String>> {
+        let chats = self.page_of_chats(device, page).await?;
         if chats.is_empty() {
             return Ok(vec![paint.status("no chats here; /users shows whom you can write to")]);
         }
-        for last in &chats {
-            self.names.learn(Chat::Dialog(last.sender_id), last.sender_name.as_deref());
-            if let Some(receiver) = last.receiver_id {
-                self.names.learn(Chat::Dialog(receiver), last.receiver_name.as_deref());
-            }
-            if let Some(group) = last.group_id {
-                self.names.learn(Chat::Group(group), last.group_name.as_deref());
+        Ok(chats.iter().map(|row| paint.chat(&self.names, row)).collect())
+    }
+
+    /// A page of the user's chats, from 1; their names are kept.
+    pub(crate) async fn page_of_chats(&mut self, device: &Device, page: u32) -> Result<Vec<Conversation>> {
+        let mut cursor = None;
+        for _ in 1..page {
+            let before = device.request(&ListConversations { limit: PAGE, cursor }).await?;
+            cursor = before.cursor;
+            if cursor.is_none() {
+                return Ok(Vec::new());
             }
         }
-        Ok(chats.iter().map(|last| paint.chat(&self.names, chat_of(last, self.names.me()), last)).collect())
+        let chats = device.request(&ListConversations { limit: PAGE, cursor }).await?.conversations;
+        chats.iter().for_each(|row| self.learn_chat(row));
+        Ok(chats)
+    }
+
+    /// The conversation of a chat, looked for among all of the user's; `None` when nobody has written yet.
+    async fn conversation(&mut self, device: &Device, chat: Chat) -> Result<Option<i64>> {
+        let mut cursor = None;
+        for _ in 0..LOOK_UPS {
+            let known = self.names.conversation(chat);
+            if known.is_some() {
+                return Ok(known);
+            }
+            let chats = device.request(&ListConversations { limit: LOOK_UP, cursor }).await?;
+            chats.conversations.iter().for_each(|row| self.learn_chat(row));
+            cursor = chats.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(self.names.conversation(chat))
+    }
+
+    fn learn_chat(&mut self, row: &Conversation) {
+        match row.peer_id {
+            Some(peer) => {
+                self.names.learn_dialog(row.conversation_id, peer);
+                self.names.learn(Chat::Dialog(peer), row.peer_name.as_deref());
+            }
+            None => self.names.learn(Chat::Group(row.conversation_id), row.name.as_deref()),
+        }
+    }
+
+    async fn add(
+        &mut self,
+        device: &Device,
+        paint: Paint,
+        group: Option<&str>,
+        user: &str,
+    ) -> Result<Vec<String>> {
+        let conversation_id = self.group(group).await?;
+        let user_id = self.user(user).await?;
+        let added = device.request(&AddMembers { conversation_id, user_ids: &[user_id] }).await?;
+        let Some(member) = added.members.into_iter().next() else {
+            bail!("the server says nothing of {user}")
+        };
+        match (member.seq, member.message) {
+            (Some(seq), _) => {
+                let user = self.names.of(Chat::Dialog(user_id));
+                Ok(self.done(paint, conversation_id, seq, &format!("added {user} to")))
+            }
+            (None, problem) => bail!(problem.unwrap_or_else(|| format!("{user} was not added"))),
+        }
+    }
+
+    /// Tells that a group was changed, unless the entry has told it already.
+    fn done(&mut self, paint: Paint, group: i64, seq: u64, what: &str) -> Vec<String> {
+        let text = format!("{what} {}", self.names.of(Chat::Group(group)));
+        if self.shown.stored(group, seq) { vec![paint.status(&text)] } else { Vec::new() }
     }
 
     async fn users(&mut self, paint: Paint, search: Option<&str>) -> Result<Vec<String>> {
@@ -113,12 +230,25 @@ impl View {
         Ok(users.iter().map(|user| paint.user(user)).collect())
     }
 
-    async fn group(&mut self, word: &str) -> Result<i64> {
-        match self.find(word, Wanted::Group).await? {
+    /// The group that a word names, or else the open one.
+    async fn group(&mut self, word: Option<&str>) -> Result<i64> {
+        let chat = match word {
+            Some(word) => self.find(word, Wanted::Group).await?,
+            None => self.open_chat().ok_or_else(no_chat)?,
+        };
+        match chat {
             Chat::Group(id) => Ok(id),
-            Chat::Dialog(_) => bail!("{word} is not a group"),
+            Chat::Dialog(_) => bail!("{} is not a group", self.names.of(chat)),
         }
     }
+
+    async fn user(&mut self, word: &str) -> Result<i64> {
+        match self.find(word, Wanted::User).await? {
+            Chat::Dialog(id) => Ok(id),
+            Chat::Group(_) => bail!("{word} is not a user"),
+        }
+    }
+
     /// Finds whom a word names, among the names met and then among all users.
     async fn find(&mut self, word: &str, wanted: Wanted) -> Result<Chat> {
         match self.names.find(word, wanted) {
@@ -149,13 +279,9 @@ impl View {
     }
 }
 
-/// A dialog is named by the other user, whoever wrote last.
-fn chat_of(last: &LastMessage, me: i64) -> Chat {
-    match (last.group_id, last.receiver_id) {
-        (Some(group), _) => Chat::Group(group),
-        (None, Some(receiver)) if last.sender_id == me => Chat::Dialog(receiver),
-        (None, _) => Chat::Dialog(last.sender_id),
-    }
+/// The newest entries, or those before a place.
+async fn newest(device: &Device, conversation_id: i64, before: Option<u64>) -> Result<Entries> {
+    Ok(device.request(&GetEntries { conversation_id, after: None, before, limit: PAGE }).await?)
 }
 
 fn no_chat() -> Error {

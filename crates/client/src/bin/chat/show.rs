@@ -1,9 +1,10 @@
 //! Lines of the screen. Pure. What others wrote is shown without anything that could steer the terminal.
 
 use messenger_client::rest::User;
-use messenger_client::session::{Chat, ChatLine, LineKind};
-use messenger_client::wire::LastMessage;
+use messenger_client::session::Chat;
+use messenger_client::wire::v2::Conversation;
 
+use crate::line::{Line, Says, person};
 use crate::names::Names;
 
 /// Paints where the screen can show it.
@@ -40,31 +41,43 @@ impl Paint {
         open.map_or_else(|| "> ".to_owned(), |chat| format!("{}> ", names.of(chat)))
     }
 
-    /// Something that was said; where, unless it is the open chat.
-    pub(crate) fn line(self, names: &Names, open: Option<Chat>, line: &ChatLine) -> String {
-        let time = self.dim(&format!("[{}]", clock(line.created_at.as_deref())));
-        if line.kind != LineKind::Message {
-            let group = line.chat.map_or_else(String::new, |chat| format!("{}: ", names.of(chat)));
-            return format!("{time} {}", self.status(&format!("{group}{}", line.text)));
-        }
-        let who = self.bold(&author(names, line));
-        let text = plain(&line.text);
+    /// Something that was said or done; where, unless it was said in the open chat.
+    pub(crate) fn line(self, names: &Names, open: Option<Chat>, line: &Line<'_>) -> String {
+        let time = self.dim(&format!("[{}]", clock(line.at)));
+        let text = match &line.says {
+            Says::Message(text) => plain(text),
+            Says::Notice(notice) => {
+                return format!("{time} {}", self.status(&format!("{}: {notice}", names.of(line.chat))));
+            }
+        };
+        let who = self.bold(&person(names, line.sender, line.sender_name));
         match line.chat {
-            Some(group @ Chat::Group(_)) if line.chat != open => {
-                format!("{time} {} · {who}: {text}", names.of(group))
+            chat if Some(chat) == open => format!("{time} {who}: {text}"),
+            Chat::Group(_) => format!("{time} {} · {who}: {text}", names.of(line.chat)),
+            Chat::Dialog(_) if line.sender == Some(names.me()) => {
+                format!("{time} {who} to {}: {text}", names.of(line.chat))
             }
-            Some(dialog) if line.chat != open && line.sender_id == Some(names.me()) => {
-                format!("{time} {who} to {}: {text}", names.of(dialog))
-            }
-            _ => format!("{time} {who}: {text}"),
+            Chat::Dialog(_) => format!("{time} {who}: {text}"),
         }
     }
 
-    /// A chat in the list of chats.
-    pub(crate) fn chat(self, names: &Names, chat: Chat, last: &LastMessage) -> String {
-        let who = last.sender_name.as_deref().map_or_else(|| format!("@{}", last.sender_id), plain);
-        let time = self.dim(&format!("[{}]", day(&last.created_at)));
-        format!("{time} {}  {who}: {}", self.bold(&names.of(chat)), plain(&last.content))
+    /// A chat in the list of chats: what is new in it, and what was said last.
+    pub(crate) fn chat(self, names: &Names, row: &Conversation) -> String {
+        let time = self.dim(&format!("[{}]", day(&row.last_entry_at)));
+        let chat = self.bold(&names.of(names.chat(row.conversation_id)));
+        let new = match row.unread {
+            0 => String::new(),
+            1..100 => format!(" ({} new)", row.unread),
+            100.. => " (100 or more new)".to_owned(),
+        };
+        let Some(last) = &row.last_message else { return format!("{time} {chat}{new}") };
+        let who = match last.sender_id {
+            Some(id) if id == names.me() => "you".to_owned(),
+            id => last.sender_name.as_deref().map_or_else(|| person(names, id, None), plain),
+        };
+        let is_read = last.sender_id == Some(names.me()) && row.peer_read_seq >= Some(last.seq);
+        let read = if is_read { self.dim(" (read)") } else { String::new() };
+        format!("{time} {chat}{new}  {who}: {}{read}", plain(last.content.as_deref().unwrap_or_default()))
     }
 
     /// A user in a list of users.
@@ -72,14 +85,6 @@ impl Paint {
         let names = [user.first_name.as_deref(), user.last_name.as_deref()];
         let name: Vec<String> = names.into_iter().flatten().map(plain).collect();
         format!("{} {}", self.bold(&format!("@{}", user.id)), name.join(" "))
-    }
-}
-
-fn author(names: &Names, line: &ChatLine) -> String {
-    match line.sender_id {
-        Some(id) if id == names.me() => "you".to_owned(),
-        Some(id) => names.of(Chat::Dialog(id)),
-        None => line.sender_name.as_deref().map_or_else(|| "someone".to_owned(), plain),
     }
 }
 
@@ -107,20 +112,16 @@ pub(crate) fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use messenger_client::wire::v2::{Entry, EntryKind};
+
     use super::*;
+    use crate::line::tests::entry;
 
     const PAINT: Paint = Paint { colours: false };
 
-    fn line(chat: Chat, sender: i64, text: &str) -> ChatLine {
-        ChatLine {
-            chat: Some(chat),
-            kind: LineKind::Message,
-            sender_id: Some(sender),
-            sender_name: None,
-            text: text.to_owned(),
-            created_at: Some("2023-07-28T13:20:09.896Z".to_owned()),
-            message_id: None,
-        }
+    fn line(chat: Chat, sender: i64, text: &str) -> Line<'_> {
+        let at = Some("2023-07-28T13:20:09.896Z");
+        Line { chat, sender: Some(sender), sender_name: None, at, says: Says::Message(text) }
     }
 
     #[test]
@@ -135,8 +136,48 @@ mod tests {
         assert_eq!(shown(line(Chat::Dialog(9), 9, "Hi")), "[13:20:09] @9: Hi");
         assert_eq!(shown(line(Chat::Dialog(9), 1, "Hi")), "[13:20:09] you to @9: Hi");
         assert_eq!(shown(line(Chat::Group(3), 2, "Hi")), "[13:20:09] #3 club · Bob (@2): Hi");
-        let left = ChatLine { kind: LineKind::MemberLeft, ..line(Chat::Group(3), 2, "User b has left") };
-        assert_eq!(shown(left), "[13:20:09] -- #3 club: User b has left");
+        let left = Line { says: Says::Notice("Bob (@2) left".to_owned()), ..line(Chat::Group(3), 2, "") };
+        assert_eq!(shown(left), "[13:20:09] -- #3 club: Bob (@2) left");
+    }
+
+    #[test]
+    fn chats_tell_what_is_new_and_what_was_read() {
+        let mut names = Names::new(1, Some("Ann"));
+        names.learn(Chat::Dialog(2), Some("Bob"));
+        names.learn_dialog(70, 2);
+        let said = |sender, name: &str| Entry {
+            content: Some("Hi".to_owned()),
+            sender_name: Some(name.to_owned()),
+            ..entry(EntryKind::Message, 70, sender)
+        };
+        let row = |last_message, unread, peer_read_seq| Conversation {
+            conversation_id: 70,
+            kind: "dialog".to_owned(),
+            peer_id: Some(2),
+            peer_name: Some("Bob".to_owned()),
+            name: None,
+            role: None,
+            joined_seq: 1,
+            last_seq: 5,
+            read_seq: 0,
+            delivered_seq: 0,
+            peer_read_seq,
+            peer_delivered_seq: None,
+            unread,
+            last_message,
+            last_entry_at: "2023-07-28T13:20:09.896Z".to_owned(),
+        };
+        let table = [
+            (row(Some(said(2, "Bob")), 3, Some(5)), "Bob (@2) (3 new)  Bob: Hi"),
+            (row(Some(said(2, "Bob")), 100, None), "Bob (@2) (100 or more new)  Bob: Hi"),
+            (row(Some(said(1, "Ann")), 0, Some(5)), "Bob (@2)  you: Hi (read)"),
+            (row(Some(said(1, "Ann")), 0, Some(4)), "Bob (@2)  you: Hi"),
+            (row(Some(said(1, "Ann")), 0, None), "Bob (@2)  you: Hi"),
+            (row(None, 0, None), "Bob (@2)"),
+        ];
+        for (row, shown) in table {
+            assert_eq!(PAINT.chat(&names, &row), format!("[2023-07-28 13:20] {shown}"));
+        }
     }
 
     #[test]
@@ -144,7 +185,7 @@ mod tests {
         assert_eq!(plain("a\x1b[2Jb\r\u{9b}c\u{202e}d\ne"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d⏎e");
         assert_eq!(PAINT.problem("x\x07"), "!! x\u{fffd}");
         let mut hostile = line(Chat::Dialog(2), 2, "\x1b]0;x");
-        hostile.created_at = Some("2023-07-28T\x1b[2J:09.896Z".to_owned());
+        hostile.at = Some("2023-07-28T\x1b[2J:09.896Z");
         assert!(!PAINT.line(&Names::new(1, None), None, &hostile).contains('\x1b'));
     }
 }

@@ -1,64 +1,103 @@
-//! What the user sees of a session: its events as lines, the chat that is open, the names met.
+//! What the user sees of a device: its events as lines, the chat that is open, the names met.
 
 use anyhow::Result;
-use messenger_client::session::{Chat, ChatLine, Event, LineKind, Stopped};
+use messenger_client::device::{Device, Event, Letter};
+use messenger_client::session::{Chat, Stopped};
+use messenger_client::socket::RequestError;
+use messenger_client::wire::v2::{Entry, EntryKind, MarkRead, Stored, Watermark, WatermarkKind};
 
+use crate::line::{Line, chat_of, is_own_end, learn};
 use crate::names::Names;
 use crate::people::People;
+use crate::show::Paint;
+use crate::shown::Shown;
 use crate::terminal::Terminal;
 
 /// What the user sees besides the lines.
 pub(crate) struct View {
     pub(crate) people: People,
     pub(crate) names: Names,
-    pub(crate) open: Option<Chat>,
-    was_online: bool,
+    pub(crate) open: Option<Open>,
+    pub(crate) shown: Shown,
+    state: State,
+    /// The list of chats is to be shown when there is a connection.
+    wants_chats: bool,
+    /// The user is in a group whose name is not known.
+    wants_names: bool,
+    /// A place of a conversation up to which everything was read, and the server does not know.
+    pub(crate) unmarked: Option<MarkRead>,
+}
+
+/// The chat to which typed text goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) chat: Chat,
+    /// The oldest place shown; 0 when none is.
+    pub(crate) oldest: u64,
+    /// The latest own message that the other user has not read as far as is known.
+    unread: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Offline { was_online: bool },
+    Online,
+}
+
+impl Open {
+    pub(crate) fn new(chat: Chat) -> Self {
+        Self { chat, oldest: 0, unread: None }
+    }
 }
 
 impl View {
     pub(crate) fn new(people: People, names: Names) -> Self {
-        Self { people, names, open: None, was_online: false }
+        Self {
+            people,
+            names,
+            open: None,
+            shown: Shown::default(),
+            state: State::New,
+            wants_chats: true,
+            wants_names: false,
+            unmarked: None,
+        }
+    }
+
+    /// Whether it is known if there is a connection.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state != State::New
+    }
+
+    pub(crate) fn open_chat(&self) -> Option<Chat> {
+        self.open.map(|open| open.chat)
     }
 
     /// Shows an event; the reason when it is the end.
     pub(crate) fn tell(&mut self, terminal: &mut Terminal, event: Option<Event>) -> Result<Option<String>> {
         let paint = terminal.paint;
         let text = match event {
-            Some(Event::Online) if self.was_online => paint.status("back"),
-            Some(Event::Online) => {
-                self.was_online = true;
-                let me = self.names.of(Chat::Dialog(self.names.me()));
-                paint.status(&format!("connected as {me}; /help lists the commands"))
-            }
+            Some(Event::Online) => Some(paint.status(&self.online())),
             Some(Event::Offline { why, retry_in }) => {
+                let was_online = matches!(self.state, State::Online | State::Offline { was_online: true });
+                self.state = State::Offline { was_online };
                 let seconds = retry_in.as_secs_f64();
-                paint.status(&format!("connection lost ({why}); trying again in {seconds:.1} s"))
+                Some(paint.status(&format!("connection lost ({why}); trying again in {seconds:.1} s")))
             }
-            Some(Event::Line(line)) => {
-                self.learn(&line);
-                paint.line(&self.names, self.open, &line)
-            }
-            Some(Event::Gap(chat)) => {
-                paint.status(&format!("more was said in {}; see /history", self.names.of(chat)))
-            }
-            Some(Event::Sent(letter, sent)) => paint.line(
-                &self.names,
-                self.open,
-                &ChatLine {
-                    chat: Some(letter.chat),
-                    kind: LineKind::Message,
-                    sender_id: Some(self.names.me()),
-                    sender_name: None,
-                    text: letter.content,
-                    created_at: Some(sent.created_at),
-                    message_id: Some(sent.message_id),
-                },
-            ),
+            Some(Event::Entry(entry)) => self.entry(paint, &entry),
+            Some(Event::Sent(letter, stored)) => self.sent(paint, &letter, &stored),
             Some(Event::Failed(letter, why)) => {
-                paint.problem(&format!("not sent: {why} ({})", letter.content))
+                Some(paint.problem(&format!("not sent: {why} ({})", letter.content)))
             }
-            Some(Event::Odd(frame)) => paint.problem(&format!("not understood: {frame}")),
-            Some(Event::Stopped(Stopped::Asked)) => return Ok(None),
+            Some(Event::Watermark(mark)) => self.watermark(mark).map(|text| paint.status(&text)),
+            Some(Event::Reset(conversation)) => {
+                self.shown.reset(conversation);
+                let chat = self.names.of(self.names.chat(conversation));
+                Some(paint.status(&format!("{chat} was restored from a backup; its end may be missing")))
+            }
+            Some(Event::Odd(frame)) => Some(paint.problem(&format!("not understood: {frame}"))),
+            Some(Event::Connected(_) | Event::Pulled(_) | Event::Stopped(Stopped::Asked)) => None,
             Some(Event::Stopped(Stopped::LogIn(why))) => {
                 return Ok(Some(format!("the log-in has ended ({why}); start again to log in")));
             }
@@ -67,13 +106,111 @@ impl View {
             }
             None => return Ok(Some("the connection has ended".to_owned())),
         };
-        terminal.show(text)?;
+        if let Some(text) = text {
+            terminal.show(text)?;
+        }
         Ok(None)
     }
 
-    pub(crate) fn learn(&mut self, line: &ChatLine) {
-        if let Some(sender) = line.sender_id {
-            self.names.learn(Chat::Dialog(sender), line.sender_name.as_deref());
+    fn online(&mut self) -> String {
+        let was_online = self.state == State::Offline { was_online: true };
+        self.state = State::Online;
+        if was_online {
+            return "back".to_owned();
+        }
+        let me = self.names.of(Chat::Dialog(self.names.me()));
+        format!("connected as {me}; /help lists the commands")
+    }
+
+    fn entry(&mut self, paint: Paint, entry: &Entry) -> Option<String> {
+        let me = self.names.me();
+        learn(entry, &mut self.names);
+        let is_new = self.shown.entry(entry.conversation_id, entry.seq);
+        let chat = chat_of(entry, &self.names);
+        let is_own = entry.sender_id == Some(me);
+        if self.open_chat() == Some(chat) {
+            if is_own {
+                self.wrote(entry.seq);
+            } else {
+                self.read(entry.conversation_id, entry.seq);
+            }
+        }
+        self.wants_names |= entry.kind == EntryKind::MemberAdded && entry.user_id == Some(me) && !is_own;
+        if is_own_end(entry, me) {
+            self.close(chat);
+        }
+        is_new.then(|| paint.line(&self.names, self.open_chat(), &Line::of(entry, &self.names)))
+    }
+
+    fn sent(&mut self, paint: Paint, letter: &Letter, stored: &Stored) -> Option<String> {
+        let line = Line::sent(letter, stored, self.names.me());
+        if let Chat::Dialog(peer) = line.chat {
+            self.names.learn_dialog(stored.conversation_id, peer);
+        }
+        if self.open_chat() == Some(line.chat) {
+            self.wrote(stored.seq);
+        }
+        let is_new = self.shown.stored(stored.conversation_id, stored.seq);
+        is_new.then(|| paint.line(&self.names, self.open_chat(), &line))
+    }
+
+    /// Tells when the other user of the open dialog has read the latest own message.
+    fn watermark(&mut self, mark: Watermark) -> Option<String> {
+        let open = self.open.as_mut().filter(|open| matches!(open.chat, Chat::Dialog(_)))?;
+        let is_of_other = mark.kind == WatermarkKind::Read && mark.user_id != self.names.me();
+        if !is_of_other || self.names.chat(mark.conversation_id) != open.chat {
+            return None;
+        }
+        open.unread.take_if(|seq| *seq <= mark.seq)?;
+        Some(format!("{} has read it", self.names.of(open.chat)))
+    }
+
+    /// An own message of the open chat has this place.
+    fn wrote(&mut self, seq: u64) {
+        if let Some(open) = &mut self.open {
+            open.oldest = if open.oldest == 0 { seq } else { open.oldest };
+            open.unread = open.unread.max(Some(seq));
+        }
+    }
+
+    /// The open chat was shown up to this place.
+    pub(crate) fn read(&mut self, conversation_id: i64, seq: u64) {
+        if let Some(open) = &mut self.open {
+            open.oldest = if open.oldest == 0 { seq } else { open.oldest };
+        }
+        self.unmarked = Some(MarkRead { conversation_id, seq });
+    }
+
+    /// No text goes to this chat any more.
+    pub(crate) fn close(&mut self, chat: Chat) {
+        self.open = self.open.filter(|open| open.chat != chat);
+        self.unmarked =
+            self.unmarked.filter(|mark| self.names.conversation(chat) != Some(mark.conversation_id));
+    }
+
+    /// Asks the server what the events call for; the lines to show. What cannot be asked waits for a connection.
+    pub(crate) async fn follow_up(&mut self, device: &Device, paint: Paint) -> Vec<String> {
+        if self.state != State::Online {
+            return Vec::new();
+        }
+        if std::mem::take(&mut self.wants_names) {
+            // Without an answer the group goes by its number.
+            let _ = self.page_of_chats(device, 1).await;
+        }
+        self.mark_read(device).await;
+        if !std::mem::take(&mut self.wants_chats) {
+            return Vec::new();
+        }
+        match self.chats(device, paint, 1).await {
+            Ok(lines) => lines,
+            Err(problem) => vec![paint.problem(&problem.to_string())],
+        }
+    }
+
+    async fn mark_read(&mut self, device: &Device) {
+        let Some(mark) = self.unmarked.take() else { return };
+        if let Err(RequestError::Closed(_) | RequestError::TimedOut(_)) = device.request(&mark).await {
+            self.unmarked = Some(mark);
         }
     }
 }
