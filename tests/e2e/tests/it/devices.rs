@@ -1,6 +1,8 @@
 //! Devices of `messenger.v2` over two gateways: everything comes once and in order, also what happened while a device
 //! was away, and nothing of what is not one's own.
 
+use std::time::Duration;
+
 use messenger_client::rest::Accounts;
 use messenger_client::wire::v2::{
     AddMembers, Authenticate, Conversation, CreateGroup, Entry, EntryKind, GetEntries, LeaveConversation,
@@ -8,13 +10,16 @@ use messenger_client::wire::v2::{
 };
 use messenger_support::Cluster;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::people::{PASSWORD, People, Person, shared};
+use crate::people::{PASSWORD, People, Person, SOON, shared};
 use crate::phone::Phone;
 
 /// Messages of one sender without waiting for an answer.
 const QUICK: usize = 50;
+/// A watermark that has not come after this is not waited for.
+const LOST: Duration = Duration::from_secs(3);
 
 async fn pair(cluster: &Cluster) -> (Person, Person) {
     let people = People::of(cluster);
@@ -214,15 +219,31 @@ async fn reading_is_counted_and_told_to_the_other_and_to_the_own_devices() {
     assert_eq!(only(&anns).await.unread, 0, "own messages are not unread");
 
     assert_eq!(bobs.ask(&MarkRead { conversation_id, seq: 2 }).await.seq, 2);
-    for phone in [&mut anns, &mut tablet] {
-        let mark = phone.mark(WatermarkKind::Read).await;
-        assert_eq!((mark.conversation_id, mark.user_id, mark.seq), (conversation_id, bob.id, 2));
-    }
     assert_eq!(bobs.ask(&MarkRead { conversation_id, seq: 1 }).await.seq, 2, "only ever forward");
     assert_eq!(bobs.refused(&MarkRead { conversation_id, seq: 4 }).await, "invalid_params");
     let row = only(&tablet).await;
     assert_eq!((row.unread, row.read_seq), (1, 2));
     assert_eq!(only(&anns).await.peer_read_seq, Some(2));
+    for phone in [&mut anns, &mut tablet] {
+        is_told_of_reading(phone, &bobs, conversation_id, &ann).await;
+    }
+}
+
+/// A watermark may be lost on its way, and then the next one tells: writes and reads until one comes.
+async fn is_told_of_reading(phone: &mut Phone, reader: &Phone, conversation_id: i64, writer: &Person) {
+    let told = async {
+        loop {
+            let to = To::User(writer.id);
+            let seq = reader.ask(&SendMessage::new(to, "more", Uuid::now_v7())).await.seq;
+            assert_eq!(reader.ask(&MarkRead { conversation_id, seq }).await.seq, seq);
+            if let Ok(mark) = timeout(LOST, phone.mark(WatermarkKind::Read)).await {
+                return (mark, seq);
+            }
+        }
+    };
+    let (mark, seq) = timeout(SOON, told).await.unwrap();
+    assert_eq!((mark.conversation_id, mark.user_id), (conversation_id, reader.device.user_id()));
+    assert!(mark.seq <= seq, "{mark:?}");
 }
 
 #[tokio::test]

@@ -34,8 +34,10 @@ pub(crate) struct Open {
     pub(crate) chat: Chat,
     /// The oldest place shown; 0 when none is.
     pub(crate) oldest: u64,
-    /// The latest own message that the other user has not read as far as is known.
+    /// The latest own message that was not told to be read.
     unread: Option<u64>,
+    /// How far the other user of a dialog has read.
+    read_to: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,7 @@ enum State {
 
 impl Open {
     pub(crate) fn new(chat: Chat) -> Self {
-        Self { chat, oldest: 0, unread: None }
+        Self { chat, oldest: 0, unread: None, read_to: 0 }
     }
 }
 
@@ -90,7 +92,10 @@ impl View {
             Some(Event::Failed(letter, why)) => {
                 Some(paint.problem(&format!("not sent: {why} ({})", letter.content)))
             }
-            Some(Event::Watermark(mark)) => self.watermark(mark).map(|text| paint.status(&text)),
+            Some(Event::Watermark(mark)) => {
+                self.watermark(mark);
+                None
+            }
             Some(Event::Reset(conversation)) => {
                 self.shown.reset(conversation);
                 let chat = self.names.of(self.names.chat(conversation));
@@ -106,7 +111,8 @@ impl View {
             }
             None => return Ok(Some("the connection has ended".to_owned())),
         };
-        if let Some(text) = text {
+        let is_read = self.has_read_it().map(|text| paint.status(&text));
+        for text in text.into_iter().chain(is_read) {
             terminal.show(text)?;
         }
         Ok(None)
@@ -129,10 +135,10 @@ impl View {
         let chat = chat_of(entry, &self.names);
         let is_own = entry.sender_id == Some(me);
         if self.open_chat() == Some(chat) {
-            if is_own {
-                self.wrote(entry.seq);
-            } else {
-                self.read(entry.conversation_id, entry.seq);
+            match is_own {
+                true if is_new => self.wrote(entry.seq),
+                true => {}
+                false => self.read(entry.conversation_id, entry.seq),
             }
         }
         self.wants_names |= entry.kind == EntryKind::MemberAdded && entry.user_id == Some(me) && !is_own;
@@ -147,21 +153,27 @@ impl View {
         if let Chat::Dialog(peer) = line.chat {
             self.names.learn_dialog(stored.conversation_id, peer);
         }
-        if self.open_chat() == Some(line.chat) {
+        let is_new = self.shown.stored(stored.conversation_id, stored.seq);
+        if is_new && self.open_chat() == Some(line.chat) {
             self.wrote(stored.seq);
         }
-        let is_new = self.shown.stored(stored.conversation_id, stored.seq);
         is_new.then(|| paint.line(&self.names, self.open_chat(), &line))
     }
 
-    /// Tells when the other user of the open dialog has read the latest own message.
-    fn watermark(&mut self, mark: Watermark) -> Option<String> {
-        let open = self.open.as_mut().filter(|open| matches!(open.chat, Chat::Dialog(_)))?;
+    fn watermark(&mut self, mark: Watermark) {
         let is_of_other = mark.kind == WatermarkKind::Read && mark.user_id != self.names.me();
-        if !is_of_other || self.names.chat(mark.conversation_id) != open.chat {
-            return None;
+        let chat = self.names.chat(mark.conversation_id);
+        if let Some(open) = self.open.as_mut().filter(|open| is_of_other && open.chat == chat) {
+            open.read_to = open.read_to.max(mark.seq);
         }
-        open.unread.take_if(|seq| *seq <= mark.seq)?;
+    }
+
+    /// Tells once that the other user of the open dialog has read the latest own message. The watermark may come before
+    /// the acknowledgement.
+    fn has_read_it(&mut self) -> Option<String> {
+        let open = self.open.as_mut().filter(|open| matches!(open.chat, Chat::Dialog(_)))?;
+        let read_to = open.read_to;
+        open.unread.take_if(|seq| *seq <= read_to)?;
         Some(format!("{} has read it", self.names.of(open.chat)))
     }
 
