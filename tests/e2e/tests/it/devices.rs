@@ -18,6 +18,8 @@ use crate::phone::Phone;
 
 /// Messages of one sender without waiting for an answer.
 const QUICK: usize = 50;
+/// Messages missed: several pages of 100.
+const MISSED: usize = 230;
 /// A watermark that has not come after this is not waited for.
 const LOST: Duration = Duration::from_secs(3);
 
@@ -118,6 +120,28 @@ async fn a_device_that_was_away_gets_exactly_what_it_missed() {
     let state = bobs.away().await;
     let again = Phone::resume(&bob, &cluster, 1, state).await;
     assert_eq!(told(again.entries), []);
+}
+
+#[tokio::test]
+async fn a_device_that_missed_more_than_one_answer_holds_pulls_the_rest() {
+    let cluster = shared().await;
+    let (ann, bob) = pair(&cluster).await;
+    let mut anns = Phone::start(&ann, &cluster, 0).await;
+    let mut bobs = Phone::start(&bob, &cluster, 1).await;
+    anns.say(To::User(bob.id), "before").await;
+    bobs.reads("before").await;
+    let state = bobs.away().await;
+    let mut last = None;
+    for number in 0..MISSED {
+        last = Some(anns.device.send(To::User(bob.id), format!("missed {number}")).unwrap());
+    }
+    anns.acknowledged(last.unwrap()).await;
+    let mut bobs = Phone::resume(&bob, &cluster, 0, state).await;
+    for number in 0..MISSED {
+        assert_eq!(bobs.reads(&format!("missed {number}")).await.seq, number as u64 + 2);
+    }
+    let state = bobs.away().await;
+    assert_eq!(told(Phone::resume(&bob, &cluster, 1, state).await.entries), []);
 }
 
 #[tokio::test]
