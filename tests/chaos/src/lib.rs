@@ -2,8 +2,15 @@
 //!
 //! - [`history`]: everything that clients did and saw, one record a line.
 //! - [`checker`]: reads a history and names every breach of the promise; pure and offline.
+//! - [`scenario`]: starts the real system, loads it, lets the [`nemesis`] break it, and has the history judged.
 //!
 //! It knows the system as a client and an operator do, and imports no service.
 
 pub mod checker;
+mod dump;
 pub mod history;
+mod load;
+pub mod nemesis;
+mod recorder;
+pub mod scenario;
+mod stack;

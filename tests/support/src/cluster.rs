@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 
 use crate::database::{TestDatabase, connect, database, with_schema};
 use crate::key_folder::KeyFolder;
+use crate::links::{Backing, Links};
 use crate::servers::servers;
 use crate::service::{Launch, PATIENCE, Service};
 
@@ -56,11 +57,14 @@ pub struct ClusterOptions<'a> {
     pub postgres: Option<Postgres>,
     /// A Redis of the cluster's own; without it, channels of its own on the shared one.
     pub redis: Option<Redis>,
+    /// Every link of every gateway goes through a proxy that can misbehave.
+    pub links: bool,
 }
 
 /// A running system. Dropping it kills it, and shows the processes' logs when the test has failed.
 #[derive(Debug)]
 pub struct Cluster {
+    links: Vec<Links>,
     gateways: Vec<Service>,
     accounts: Service,
     _keys: KeyFolder,
@@ -93,6 +97,24 @@ impl Cluster {
     #[must_use]
     pub fn url(&self, index: usize) -> String {
         format!("ws://{}/", self.gateways[index].http())
+    }
+
+    /// The links of gateway `index`.
+    ///
+    /// # Panics
+    /// When the cluster was started without.
+    #[must_use]
+    pub fn links(&self, index: usize) -> &Links {
+        &self.links[index]
+    }
+
+    /// WebSocket address of gateway `index` behind its link.
+    ///
+    /// # Panics
+    /// When the cluster was started without links.
+    #[must_use]
+    pub fn linked_url(&self, index: usize) -> String {
+        format!("ws://{}/", self.links[index].clients.address())
     }
 
     /// The accounts service.
@@ -273,13 +295,25 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
 
     tokio::try_join!(accounts.finish("migrate"), gateway.finish("migrate"))?;
     let accounts = Service::start(accounts).await?;
-    gateway.set("GATEWAY_ACCOUNTS_URL", format!("http://{}", accounts.listener("grpc").await?));
-    let mut gateways = Vec::new();
-    for index in 0..options.gateways {
-        gateway.set("GATEWAY_NODE", format!("gateway-{index}"));
-        gateways.push(Service::start(gateway.clone()).await?);
+    let grpc = accounts.listener("grpc").await?;
+    gateway.set("GATEWAY_ACCOUNTS_URL", format!("http://{grpc}"));
+    let (mut gateways, mut links) = (Vec::new(), Vec::new());
+    for (index, seed) in (0..options.gateways).zip(0..) {
+        let mut launch = gateway.clone();
+        launch.set("GATEWAY_NODE", format!("gateway-{index}"));
+        if options.links {
+            let database_url = database.url_for("messaging");
+            let backing = Backing::start(&redis_url, &database_url, &grpc, seed).await?;
+            for (key, value) in backing.environment(&redis_url, &database_url)? {
+                launch.set(key, value);
+            }
+            gateways.push(Service::start(launch).await?);
+            links.push(backing.complete(gateways[index].http()).await?);
+        } else {
+            gateways.push(Service::start(launch).await?);
+        }
     }
-    let cluster = Cluster { gateways, accounts, _keys: keys, database, redis: options.redis };
+    let cluster = Cluster { links, gateways, accounts, _keys: keys, database, redis: options.redis };
     for service in cluster.services() {
         service.ready().await?;
     }

@@ -27,8 +27,10 @@ pub(crate) fn program(name: &'static str) -> Result<PathBuf> {
 }
 
 fn find(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe().context("find the running test")?;
-    let folder = test.ancestors().nth(2).context("find the folder of the programs")?;
+    let own = std::env::current_exe().context("find the running program")?;
+    let folder = own.parent().context("find the folder of the programs")?;
+    // Tests lie one deeper than programs.
+    let folder = folder.parent().filter(|_| folder.ends_with("deps")).unwrap_or(folder);
     let program = folder.join(name);
     let Ok(built) = modified(&program) else {
         bail!("there is no {}: {BUILD}", program.display());

@@ -32,6 +32,7 @@ impl Pair {
             settings,
             postgres: Some(private_postgres(Durability::Disposable, &[])),
             redis: Some(private_redis()),
+            ..ClusterOptions::default()
         })
         .await;
         let people = People::of(&cluster);

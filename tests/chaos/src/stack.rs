@@ -1,0 +1,113 @@
+//! The system under test with the people who use it: everything that runs before the first fault.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use messenger_backing::{Durability, Postgres};
+use messenger_client::rest::{Accounts, NewUser};
+use messenger_client::session::{Gateway, Grant};
+use messenger_client::socket::Options;
+use messenger_support::{Cluster, ClusterOptions, private_postgres, private_redis};
+use secrecy::SecretString;
+use tokio::time::timeout;
+
+use crate::history::{Device, Writer};
+use crate::load::Crowd;
+use crate::recorder::{Calls, Recorded, Roaming};
+
+/// Gateways of every run.
+pub(crate) const GATEWAYS: usize = 3;
+/// The password of everybody.
+const PASSWORD: &str = "correct horse";
+/// Within this a device must have its first socket.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The limits of production, where the tests' own are more patient.
+const SETTINGS: &[(&str, &str)] = &[
+    ("GATEWAY_DATABASE_CONNECTIONS", "16"),
+    ("GATEWAY_DATABASE_STATEMENT_MS", "2000"),
+    ("GATEWAY_DATABASE_CALL_MS", "2500"),
+    ("GATEWAY_SEND_PATIENCE_MS", "5000"),
+    ("GATEWAY_ACCOUNTS_DEADLINE_MS", "2000"),
+    ("GATEWAY_SOCKETS_PER_USER", "64"),
+];
+
+/// How much there is of everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// People.
+    pub users: usize,
+    /// Devices of each.
+    pub devices: usize,
+    /// Groups besides the dialogs.
+    pub groups: usize,
+    /// People in each group at first.
+    pub members: usize,
+    /// Messages a second, of all together.
+    pub rate: u32,
+}
+
+/// Starts the system and connects everybody, each device to another gateway than its user's other ones.
+///
+/// # Errors
+/// When somebody cannot sign up or connect.
+pub(crate) async fn start(
+    size: Size,
+    settings: &[(&str, &str)],
+    postgres: Option<Postgres>,
+    writer: &Writer,
+) -> Result<(Cluster, Crowd)> {
+    let all: Vec<_> = SETTINGS.iter().chain(settings).copied().collect();
+    let (own, redis) = tokio::task::block_in_place(|| {
+        (postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[])), private_redis())
+    });
+    let cluster = Cluster::start(ClusterOptions {
+        gateways: GATEWAYS,
+        settings: &all,
+        postgres: Some(own),
+        redis: Some(redis),
+        links: true,
+    })
+    .await;
+    let accounts = Accounts::new(&cluster.rest())?;
+    let urls: Vec<_> = (0..GATEWAYS).map(|index| cluster.linked_url(index)).collect();
+    let mut devices = Vec::new();
+    for user in 0..size.users {
+        let email = format!("user.{user}@mail.com");
+        let (gateway, grant) = sign_up(&accounts, email).await?;
+        for _ in 0..size.devices {
+            let number = u32::try_from(devices.len())?;
+            let who = Device { user: grant.user_id, number };
+            let link = Roaming {
+                gateway: gateway.clone(),
+                urls: urls.clone(),
+                next: AtomicUsize::new(devices.len()),
+            };
+            devices.push(Arc::new(Recorded::start(who, link, grant.clone(), writer.clone())));
+        }
+    }
+    for device in &devices {
+        timeout(PATIENCE, device.is_online()).await.context("a device does not get online")?;
+    }
+    let mut crowd = Crowd { devices, groups: Vec::new(), calls: Calls::default(), writer: writer.clone() };
+    for group in 0..size.groups {
+        crowd.found(group * size.devices, size.members).await?;
+    }
+    Ok((cluster, crowd))
+}
+
+async fn sign_up(accounts: &Accounts, email: String) -> Result<(Gateway, Grant)> {
+    let user = NewUser { email: &email, password: PASSWORD, first_name: Some("Chaos"), last_name: None };
+    accounts.sign_up(&user).await.context("sign up")?;
+    let login = accounts.log_in(&email, &SecretString::from(PASSWORD)).await.context("log in")?;
+    let lifetime = Duration::from_secs(login.expires_in.context("a log-in without an end")?);
+    let gateway = Gateway {
+        accounts: accounts.clone(),
+        email,
+        password: PASSWORD.into(),
+        url: String::new(),
+        options: Options::default(),
+    };
+    Ok((gateway, Grant::new(login.id, login.token, lifetime)))
+}

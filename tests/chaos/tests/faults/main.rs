@@ -1,0 +1,4 @@
+//! The promise under each fault, one run of the real system for each.
+
+mod gateways;
+mod run;

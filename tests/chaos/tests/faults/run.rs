@@ -1,0 +1,43 @@
+//! The run that all faults share: small enough for two cores, large enough that every message races with others.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use messenger_chaos::checker::Limits;
+use messenger_chaos::nemesis::{Fault, Nemesis};
+use messenger_chaos::scenario::{Plan, Report, Size, run};
+use tokio::sync::Semaphore;
+
+/// Systems that run at once; more would measure each other.
+static ROOM: Semaphore = Semaphore::const_new(1);
+
+pub(crate) const PLAN: Plan<'_> = Plan {
+    size: Size { users: 8, devices: 2, groups: 2, members: 6, rate: 60 },
+    seed: 1,
+    settings: &[],
+    before: Duration::from_millis(1500),
+    after: Duration::from_millis(2500),
+    settle: Duration::from_secs(40),
+    limits: Limits { delivery: Duration::from_secs(3), grace: Duration::from_secs(4) },
+};
+
+/// Runs a plan and shows its report.
+pub(crate) async fn disturbed(
+    plan: Plan<'_>,
+    disturb: impl AsyncFnOnce(&mut Nemesis) -> anyhow::Result<()>,
+) -> Report {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let _room = ROOM.acquire().await.unwrap();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("messenger-chaos-{}-{number}.jsonl", std::process::id()));
+    let report = run(plan, None, &file, disturb).await.unwrap();
+    println!("{report}");
+    report
+}
+
+/// Every promise is kept through one fault.
+pub(crate) async fn survives(fault: Fault, lasting: Duration) -> Report {
+    let report = disturbed(PLAN, async |nemesis| nemesis.strike(fault, lasting).await).await;
+    report.assert_kept();
+    report
+}

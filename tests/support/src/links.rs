@@ -1,0 +1,84 @@
+//! The network around one gateway, each link through a proxy of its own.
+
+use anyhow::{Context as _, Result};
+
+use crate::proxy::Proxy;
+
+/// The links of one gateway.
+#[derive(Debug)]
+pub struct Links {
+    /// To Redis.
+    pub redis: Proxy,
+    /// To PostgreSQL.
+    pub postgres: Proxy,
+    /// To accounts.
+    pub accounts: Proxy,
+    /// From its clients.
+    pub clients: Proxy,
+}
+
+/// The links that a gateway needs before it starts.
+#[derive(Debug)]
+pub(crate) struct Backing {
+    redis: Proxy,
+    postgres: Proxy,
+    accounts: Proxy,
+}
+
+impl Backing {
+    /// Proxies before the three addresses; `seed` decides which rings a lossy bus loses.
+    pub(crate) async fn start(
+        redis_url: &str,
+        database_url: &str,
+        accounts: &str,
+        seed: u64,
+    ) -> Result<Self> {
+        Ok(Self {
+            redis: Proxy::redis(host_of(redis_url)?, seed).await?,
+            postgres: Proxy::start(host_of(database_url)?).await?,
+            accounts: Proxy::start(accounts).await?,
+        })
+    }
+
+    /// The environment of a gateway behind these links.
+    pub(crate) fn environment(
+        &self,
+        redis_url: &str,
+        database_url: &str,
+    ) -> Result<[(&'static str, String); 3]> {
+        Ok([
+            ("GATEWAY_REDIS_URL", redis_url.replace(host_of(redis_url)?, &self.redis.address())),
+            ("GATEWAY_DATABASE_URL", database_url.replace(host_of(database_url)?, &self.postgres.address())),
+            ("GATEWAY_ACCOUNTS_URL", format!("http://{}", self.accounts.address())),
+        ])
+    }
+
+    /// All links, once the gateway listens.
+    pub(crate) async fn complete(self, gateway: &str) -> Result<Links> {
+        let Self { redis, postgres, accounts } = self;
+        Ok(Links { redis, postgres, accounts, clients: Proxy::start(gateway).await? })
+    }
+}
+
+/// `host:port` in a URL.
+fn host_of(url: &str) -> Result<&str> {
+    let rest = url.split_once("://").with_context(|| "no scheme in a URL")?.1;
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    Ok(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_of;
+
+    #[test]
+    fn the_host_is_what_stands_before_the_path_without_credentials() {
+        for (url, host) in [
+            ("redis://:se@cret@127.0.0.1:6379/", "127.0.0.1:6379"),
+            ("postgres://u:p@127.0.0.1:5432/db?options=-c", "127.0.0.1:5432"),
+            ("http://h:1", "h:1"),
+        ] {
+            assert_eq!(host_of(url).unwrap(), host);
+        }
+    }
+}
