@@ -7,11 +7,28 @@ use messenger_chaos::nemesis::Fault;
 use crate::run::survives;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_breaks_when_nothing_breaks() {
-    survives(Fault::Storm, Duration::ZERO).await;
+async fn a_killed_gateway() {
+    survives(Fault::KillGateway, Duration::from_secs(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_gateway() {
-    survives(Fault::KillGateway, Duration::from_secs(2)).await;
+async fn a_rolling_restart_refuses_nobody() {
+    let report = survives(Fault::RollGateways, Duration::ZERO).await;
+    assert_eq!(report.verdict.totals.unknown, 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_gateway() {
+    survives(Fault::FreezeGateway, Duration::from_secs(4)).await;
+}
+
+/// The others find in the log what was acknowledged and never rung.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_dies_between_commit_and_ring() {
+    survives(Fault::MuteAndKillGateway, Duration::from_secs(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_reaches_nothing_but_its_clients() {
+    survives(Fault::IsolateGateway, Duration::from_secs(6)).await;
 }

@@ -1,0 +1,37 @@
+//! Clients lose their connections, or have bad ones; and accounts is away.
+
+use std::time::Duration;
+
+use messenger_chaos::nemesis::Fault;
+
+use crate::run::survives;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flapping_clients() {
+    survives(Fault::FlapClients, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_clients() {
+    survives(Fault::Storm, Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_open_clients() {
+    survives(Fault::HalfOpenClients, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_clients() {
+    survives(Fault::SlowClients, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_accounts() {
+    survives(Fault::KillAccounts, Duration::from_secs(4)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_accounts() {
+    survives(Fault::SlowAccounts, Duration::from_secs(5)).await;
+}
