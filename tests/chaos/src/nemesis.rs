@@ -169,19 +169,23 @@ impl Nemesis {
         Ok(())
     }
 
-    /// One fault of `faults` after the other, drawn with its length, until the time is over; how often each was drawn.
+    /// One fault of `faults` after the other until the time is over; how often each was drawn. They are drawn as from a
+    /// pack of cards, so that each gets its turn, their lengths at random.
     ///
     /// # Errors
     /// As [`Nemesis::strike`].
     pub async fn mix(&mut self, faults: &[Fault], until: Instant) -> Result<Vec<(Fault, u32)>> {
         let mut drawn: Vec<_> = faults.iter().map(|fault| (*fault, 0)).collect();
+        let mut pack = Vec::new();
         while Instant::now() < until {
-            let choice = self.rng.usize(..drawn.len());
-            let (fault, count) = &mut drawn[choice];
+            if pack.is_empty() {
+                pack.extend(0..drawn.len());
+                self.rng.shuffle(&mut pack);
+            }
+            let Some((fault, count)) = pack.pop().map(|card| &mut drawn[card]) else { break };
             *count += 1;
-            let fault = *fault;
             let lasting = Duration::from_millis(self.rng.u64(LASTING));
-            self.strike(fault, lasting).await?;
+            self.strike(*fault, lasting).await?;
             sleep(Duration::from_millis(self.rng.u64(QUIET))).await;
         }
         Ok(drawn)

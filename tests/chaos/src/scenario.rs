@@ -17,8 +17,8 @@ use crate::dump;
 use crate::history::Writer;
 use crate::load::Crowd;
 use crate::nemesis::Nemesis;
-pub use crate::stack::Size;
-use crate::stack::{self, GATEWAYS};
+use crate::stack;
+pub use crate::stack::{GATEWAYS, Size};
 
 /// How often it is looked whether everybody has everything.
 const LOOK: Duration = Duration::from_millis(50);

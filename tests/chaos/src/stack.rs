@@ -18,7 +18,7 @@ use crate::load::Crowd;
 use crate::recorder::{Calls, Recorded, Roaming};
 
 /// Gateways of every run.
-pub(crate) const GATEWAYS: usize = 3;
+pub const GATEWAYS: usize = 3;
 /// The password of everybody.
 const PASSWORD: &str = "correct horse";
 /// Within this a device must have its first socket.

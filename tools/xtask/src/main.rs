@@ -2,6 +2,7 @@
 
 mod arrows;
 mod bench;
+mod chaos;
 mod check;
 mod console;
 mod interrupt;
@@ -33,6 +34,8 @@ enum Task {
     Up(up::Options),
     /// Measures throughput, latency and cost of a private system, beside what its parts can do alone
     Bench(bench::Options),
+    /// Breaks a private system again and again, by seed, and says whether it kept its promise
+    Chaos(chaos::Options),
     /// Deletes the data of `up`, and whatever an earlier run left behind
     Reset,
     /// A small terminal client; its arguments follow (try --help)
@@ -64,6 +67,7 @@ fn run(task: Task, console: &Console) -> Result<()> {
     match task {
         Task::Up(options) => up::run(&options.or_environment(project::variable), &project, console),
         Task::Bench(options) => bench::run(&options, &project, console),
+        Task::Chaos(options) => chaos::run(&options, &project, console),
         Task::Reset => reset(&project, console),
         Task::Chat { arguments } => chat(&project, &arguments),
         Task::Test { filters } => check::test(&project, console, &filters),

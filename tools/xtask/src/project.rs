@@ -73,6 +73,11 @@ impl Project {
         self.root.join("target/bench")
     }
 
+    /// Where `chaos` leaves its histories.
+    pub(crate) fn chaos(&self) -> PathBuf {
+        self.root.join("target/chaos")
+    }
+
     /// The folder of all private servers.
     pub(crate) fn home(&self) -> Result<Home> {
         Home::open(&self.dev().join("servers"))

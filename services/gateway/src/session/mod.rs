@@ -1,12 +1,13 @@
 //! One socket: reads requests, writes replies and events, keeps the heartbeat. Generic over the wire, so that a test
 //! drives it without a network.
 //!
-//! Requests begin in the order in which they came and are answered in that order. Messages may be in flight together;
-//! anything else waits until they are stored, so a client reads its own writes. Past the limit of requests in flight
+//! Requests begin in the order in which they came. Messages may be in flight together; anything else waits until they
+//! are stored, so a client reads its own writes. Past the limit of requests in flight
 //! the socket is not read: the client's TCP connection is the back-pressure, and nobody else waits.
 
 mod own;
 mod renewal;
+mod replies;
 mod timer;
 mod wire;
 
@@ -19,8 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{FuturesOrdered, StreamExt as _};
-use futures_util::{FutureExt as _, SinkExt as _};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
 
@@ -37,6 +37,7 @@ use crate::hub::{About, Drained, Frame};
 use crate::usecase::{Messenger, Started};
 
 use own::OwnMessages;
+use replies::{Done, Replies};
 use timer::Timer;
 
 /// Frames that are no requests after which a client of the second dialect is taken for broken.
@@ -58,9 +59,6 @@ pub struct SessionConfig {
     /// Sizes that the dialect checks.
     pub limits: Limits,
 }
-
-/// Replies in flight, each with the tag of its request.
-type Replies = FuturesOrdered<Pin<Box<dyn Future<Output = (Tag, Result<Reply, GatewayError>)> + Send>>>;
 
 /// The request that is being begun.
 enum Step {
@@ -139,7 +137,7 @@ impl<W: Wire> Session<W> {
             greeting: dialect.hello(&greeting),
             unreadable: 0,
             step: Step::Idle,
-            replies: FuturesOrdered::new(),
+            replies: Replies::of(dialect),
             own: OwnMessages::default(),
             timer: Timer::new(config.ping_after, config.dead_after, expires_at),
             frames: Vec::new(),
@@ -253,7 +251,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn push_reply(&mut self, tag: Tag, started: Started) {
-        self.replies.push_back(Box::pin(async move { (tag, started.finish().await) }));
+        self.replies.push(async move { (tag, started.finish().await) });
     }
 
     async fn tick(&mut self) -> Result<(), End> {
@@ -265,13 +263,13 @@ impl<W: Wire> Session<W> {
     }
 
     /// Writes all replies and events that are ready, with one flush.
-    async fn write(&mut self, first: Option<(Tag, Result<Reply, GatewayError>)>) -> Result<(), End> {
+    async fn write(&mut self, first: Option<Done>) -> Result<(), End> {
         let mut out = Vec::new();
         // Replies first: what a request has caused must not come before its answer.
-        let mut next = first.or_else(|| self.ready_reply());
+        let mut next = first.or_else(|| self.replies.ready());
         while let Some((tag, result)) = next {
             out.push(Outbound::Text(self.dialect.reply(&tag, &result).into()));
-            next = self.ready_reply();
+            next = self.replies.ready();
         }
         let drained = self.attachment.outbox().drain(&mut self.frames);
         for frame in self.frames.drain(..) {
@@ -286,10 +284,6 @@ impl<W: Wire> Session<W> {
             Drained::Open => Ok(()),
             Drained::Closed(reason) => Err(End::Close(reason)),
         }
-    }
-
-    fn ready_reply(&mut self) -> Option<(Tag, Result<Reply, GatewayError>)> {
-        if self.replies.is_empty() { None } else { self.replies.next().now_or_never().flatten() }
     }
 
     async fn feed_all(&mut self, out: Vec<Outbound>) -> Result<(), End> {

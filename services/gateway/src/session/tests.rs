@@ -106,7 +106,7 @@ fn greeting(user: i64) -> Greeting {
 
 struct Replica {
     _stop: DropGuard,
-    _database: TestDatabase,
+    database: TestDatabase,
     store: Store,
     delivery: Arc<Delivery>,
     messenger: Arc<Messenger>,
@@ -156,7 +156,7 @@ async fn replica() -> Replica {
     let messenger = Messenger::new(store.clone(), lanes, Arc::clone(&delivery), directory, limits);
     Replica {
         _stop: tasks.stop().clone().drop_guard(),
-        _database: database,
+        database,
         store,
         delivery,
         messenger: Arc::new(messenger),

@@ -63,3 +63,23 @@ async fn a_client_that_talks_nonsense_is_shown_the_door() {
     }
     assert_eq!(client.closed().await, Close::Unreadable);
 }
+
+#[tokio::test]
+async fn a_message_that_waits_for_a_lock_holds_up_no_other_answer() {
+    let replica = replica().await;
+    let mut client = replica.connect_v2(1).await;
+    client.ask(&message(1, "to 2"));
+    assert_eq!(client.frame().await["requestId"], "to 2");
+    assert_eq!(client.frame().await["type"], "entry");
+    let mut holder = replica.database.connect("messaging").await;
+    let lock = holder.transaction().await.unwrap();
+    lock.execute("SELECT 1 FROM conversations FOR UPDATE", &[]).await.unwrap();
+    client.ask(&message(2, "locked"));
+    let mut to_myself = message(3, "free");
+    to_myself["params"]["receiverId"] = json!(1);
+    client.ask(&to_myself);
+    assert_eq!(client.frame().await["requestId"], "free");
+    assert_eq!(client.frame().await["params"]["content"], "free");
+    lock.rollback().await.unwrap();
+    assert_eq!(client.frame().await["requestId"], "locked");
+}
