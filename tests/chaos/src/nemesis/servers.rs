@@ -13,8 +13,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// All of the gateways, and not the one that asks.
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
-/// The busiest ones.
-const LOCK: &str = "SELECT id FROM conversations ORDER BY last_seq DESC LIMIT 2 FOR UPDATE";
+/// The busiest one.
+const LOCK: &str = "SELECT id FROM conversations ORDER BY last_seq DESC LIMIT 1 FOR UPDATE";
 
 impl Nemesis {
     pub(super) fn crash_postgres(&mut self) -> Result<()> {
@@ -37,7 +37,7 @@ impl Nemesis {
         block_in_place(|| self.cluster.postgres().thaw())
     }
 
-    pub(super) async fn lock_conversations(&mut self, lasting: Duration) -> Result<()> {
+    pub(super) async fn lock_conversation(&mut self, lasting: Duration) -> Result<()> {
         let mut holder = self.cluster.messages().await;
         let locks = holder.transaction().await.context("begin")?;
         locks.execute(LOCK, &[]).await.context("lock")?;

@@ -4,31 +4,31 @@ use std::time::Duration;
 
 use messenger_chaos::nemesis::Fault;
 
-use crate::run::survives;
+use crate::run::{ms, survives};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_gateway() {
-    survives(Fault::KillGateway, Duration::from_secs(2)).await;
+    survives(Fault::KillGateway, Duration::from_secs(2), ms(1500), ms(2000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_refuses_nobody() {
-    let report = survives(Fault::RollGateways, Duration::ZERO).await;
+    let report = survives(Fault::RollGateways, Duration::ZERO, ms(3000), ms(1500)).await;
     assert_eq!(report.verdict.totals.unknown, 0, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_gateway() {
-    survives(Fault::FreezeGateway, Duration::from_secs(4)).await;
+    survives(Fault::FreezeGateway, Duration::from_secs(4), ms(5000), ms(6000)).await;
 }
 
 /// The others find in the log what was acknowledged and never rung.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_dies_between_commit_and_ring() {
-    survives(Fault::MuteAndKillGateway, Duration::from_secs(1)).await;
+    survives(Fault::MuteAndKillGateway, Duration::from_secs(1), ms(1500), ms(2000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_reaches_nothing_but_its_clients() {
-    survives(Fault::IsolateGateway, Duration::from_secs(6)).await;
+    survives(Fault::IsolateGateway, Duration::from_secs(6), ms(8000), ms(9000)).await;
 }

@@ -1,9 +1,12 @@
 //! The run that all faults share: small enough for two cores, large enough that every message races with others.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use messenger_chaos::checker::Limits;
+use messenger_chaos::checker::{Latency, Limits};
+use messenger_chaos::history::{Event, Op, Record, read};
 use messenger_chaos::nemesis::{Fault, Nemesis};
 use messenger_chaos::scenario::{Plan, Report, Size, run};
 use tokio::sync::Semaphore;
@@ -21,6 +24,10 @@ pub(crate) const PLAN: Plan<'_> = Plan {
     limits: Limits { delivery: Duration::from_secs(3), grace: Duration::from_secs(4) },
 };
 
+pub(crate) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
 /// Runs a plan and shows its report.
 pub(crate) async fn disturbed(
     plan: Plan<'_>,
@@ -35,9 +42,31 @@ pub(crate) async fn disturbed(
     report
 }
 
-/// Every promise is kept through one fault.
-pub(crate) async fn survives(fault: Fault, lasting: Duration) -> Report {
+/// Every promise is kept through one fault, and in the meantime 99 of 100 deliveries take `delivery` at most from the
+/// acknowledgement on, and 99 of 100 sends `send`.
+pub(crate) async fn survives(fault: Fault, lasting: Duration, delivery: Duration, send: Duration) -> Report {
     let report = disturbed(PLAN, async |nemesis| nemesis.strike(fault, lasting).await).await;
+    let p99 = |latency: &Latency| Duration::from_micros(latency.disturbed.value_at_quantile(0.99));
+    assert!(p99(&report.verdict.delivery) <= delivery, "late: {report}");
+    assert!(p99(&report.verdict.send) <= send, "slow: {report}");
     report.assert_kept();
     report
+}
+
+/// The longest way from a send to its acknowledgement, by conversation.
+pub(crate) fn slowest_sends(file: &Path) -> HashMap<i64, Duration> {
+    let (mut begun, mut slowest) = (HashMap::new(), HashMap::new());
+    let take = |_, record: Record| match record.event {
+        Event::Invoke { call, op: Op::Send, .. } => {
+            begun.insert(call, record.at);
+        }
+        Event::Ok { call, conversation, .. } => {
+            let Some(at) = begun.remove(&call) else { return };
+            let took: &mut Duration = slowest.entry(conversation).or_default();
+            *took = Duration::from_micros(record.at - at).max(*took);
+        }
+        _ => {}
+    };
+    read(file, take).unwrap();
+    slowest
 }
