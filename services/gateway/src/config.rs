@@ -65,6 +65,8 @@ pub struct Config {
     pub limits: usecase::Limits,
     /// Time over which the sockets are closed at a stop.
     pub drain: Duration,
+    /// Time without a sign of anything but clients after which these are sent elsewhere.
+    pub isolation: Duration,
     /// Time after which a stop is hard.
     pub stop: Duration,
     /// Logs and traces.
@@ -120,6 +122,12 @@ impl Config {
             socket: socket(&mut env),
             session: session(&mut env),
             limits: limits(&mut env),
+            isolation: env.millis(
+                "GATEWAY_ISOLATION_MS",
+                5_000,
+                1_000..=3_600_000,
+                "time without reaching PostgreSQL, Redis or accounts after which sockets are sent elsewhere, milliseconds",
+            ),
             drain: env.millis(
                 "GATEWAY_DRAIN_MS",
                 5_000,

@@ -19,6 +19,7 @@ pub mod lanes;
 pub mod delivery;
 pub mod fanout;
 pub mod hub;
+pub mod isolation;
 
 pub mod directory;
 pub mod store;
