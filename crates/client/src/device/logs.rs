@@ -3,7 +3,7 @@
 //! Whatever arrives, in whatever order and however often (events, gaps, answers to `resume` and `getEntries`): out come the
 //! entries in sequence, each once. What cannot come any more by itself is a need, to be pulled.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::wire::v2::{Entries, Entry, Gap, Resume, Resumed, ResumedConversation};
 
@@ -21,7 +21,7 @@ pub struct State {
 
 /// What comes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// The next entry of its conversation.
     Entry(Box<Entry>),
     /// The server's log ends before what this device holds: it was restored from a backup. Its entries follow anew.
@@ -30,9 +30,11 @@ pub(super) enum Step {
 
 /// Entries of this conversation after this place are missing and will not come by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Need {
-    pub(super) conversation: i64,
-    pub(super) after: u64,
+pub struct Need {
+    /// Whose entries.
+    pub conversation: i64,
+    /// The last place that is held.
+    pub after: u64,
 }
 
 #[derive(Debug, Default)]
@@ -43,9 +45,12 @@ struct Log {
     missing_to: u64,
 }
 
+/// The logs of a device. One connection after another feeds them: [`Logs::connected`], as long as there is more
+/// [`Logs::resume`] and [`Logs::resumed`], [`Logs::complete`]; events at any time, pulls after that.
 #[derive(Debug, Default)]
-pub(super) struct Logs {
-    logs: HashMap<i64, Log>,
+pub struct Logs {
+    /// In order, so that what is needed first depends on nothing but what has come.
+    logs: BTreeMap<i64, Log>,
     since: Option<String>,
     /// Conversations with entries of transactions after `since`.
     moved: BTreeSet<i64>,
@@ -61,7 +66,9 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    pub(super) fn new(state: State) -> Self {
+    /// Goes on from there.
+    #[must_use]
+    pub fn new(state: State) -> Self {
         let moved = state.positions.keys().copied().collect();
         let log = |position| Log { position, ..Log::default() };
         let logs = state.positions.into_iter().map(|(id, position)| (id, log(position))).collect();
@@ -69,14 +76,15 @@ impl Logs {
     }
 
     /// What to go on from later.
-    pub(super) fn state(&self) -> State {
+    #[must_use]
+    pub fn state(&self) -> State {
         let moved = self.moved.iter().chain(&self.moved_pending);
         let position = |id: &i64| self.logs.get(id).map(|log| (*id, log.position));
         State { since: self.since.clone(), positions: moved.filter_map(position).collect() }
     }
 
     /// A connection begins with this mark. Returns whether there is something to resume from.
-    pub(super) fn connected(&mut self, sync: String) -> bool {
+    pub fn connected(&mut self, sync: String) -> bool {
         self.pending = Some(sync);
         self.moved_pending.clear();
         self.early.clear();
@@ -88,7 +96,8 @@ impl Logs {
     }
 
     /// What to ask for, with at most so many positions.
-    pub(super) fn resume(&self, positions_max: usize) -> Resume {
+    #[must_use]
+    pub fn resume(&self, positions_max: usize) -> Resume {
         let moved: BTreeSet<_> = self.moved.iter().chain(&self.moved_pending).collect();
         let position = |id: &i64| self.logs.get(id).map(|log| (*id, log.position));
         let positions = moved.into_iter().filter_map(position).take(positions_max).collect();
@@ -96,7 +105,7 @@ impl Logs {
     }
 
     /// Takes the answer to that.
-    pub(super) fn resumed(&mut self, answer: Resumed) -> Vec<Step> {
+    pub fn resumed(&mut self, answer: Resumed) -> Vec<Step> {
         let mut steps = Vec::new();
         for row in answer.conversations {
             self.resumed_one(row, &mut steps);
@@ -127,7 +136,7 @@ impl Logs {
     }
 
     /// The resumption is complete: from now on entries come by themselves.
-    pub(super) fn complete(&mut self) -> Vec<Step> {
+    pub fn complete(&mut self) -> Vec<Step> {
         self.resuming = false;
         if let Some(sync) = self.pending.take() {
             self.since = Some(sync);
@@ -153,7 +162,7 @@ impl Logs {
     }
 
     /// Takes an entry that came by itself.
-    pub(super) fn entry(&mut self, entry: Entry) -> Vec<Step> {
+    pub fn entry(&mut self, entry: Entry) -> Vec<Step> {
         if self.resuming {
             if self.early.len() < HELD_MAX {
                 self.early.push(entry);
@@ -175,7 +184,7 @@ impl Logs {
     }
 
     /// The server has left out these entries.
-    pub(super) fn gap(&mut self, gap: Gap) {
+    pub fn gap(&mut self, gap: Gap) {
         if self.resuming {
             self.early_gap(gap);
             return;
@@ -196,19 +205,21 @@ impl Logs {
     }
 
     /// What has to be pulled. With `patient`, only what the server has said not to send.
-    pub(super) fn need(&self, patient: bool) -> Option<Need> {
+    #[must_use]
+    pub fn need(&self, patient: bool) -> Option<Need> {
         let lacks = |log: &Log| log.position < log.missing_to || (!patient && !log.held.is_empty());
         let mut lacking = self.logs.iter().filter(|(_, log)| lacks(log));
         lacking.next().map(|(id, log)| Need { conversation: *id, after: log.position })
     }
 
     /// Whether something waits behind a hole that may still close by itself.
-    pub(super) fn is_holding(&self) -> bool {
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
         self.logs.values().any(|log| !log.held.is_empty())
     }
 
     /// Takes what was pulled.
-    pub(super) fn pulled(&mut self, need: Need, answer: Entries) -> Vec<Step> {
+    pub fn pulled(&mut self, need: Need, answer: Entries) -> Vec<Step> {
         let mut steps = Vec::new();
         let Some(log) = self.logs.get_mut(&need.conversation) else { return steps };
         let first = answer.entries.first().map(|entry| entry.seq);
@@ -225,7 +236,7 @@ impl Logs {
     }
 
     /// The conversation cannot be read any more: what is missing stays so.
-    pub(super) fn forget(&mut self, id: i64) {
+    pub fn forget(&mut self, id: i64) {
         self.logs.remove(&id);
         self.moved.remove(&id);
         self.moved_pending.remove(&id);

@@ -4,9 +4,11 @@
 //! workers by hash of the conversation; their gates put them in order.
 
 mod broadcast;
+mod cursor;
 mod gate;
 mod log;
 mod sweep;
+mod task;
 mod track;
 mod worker;
 
@@ -17,11 +19,12 @@ use std::time::Duration;
 
 use messenger_chassis::lifecycle::Tasks;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::domain::close::Close;
+use crate::domain::entry::Entry;
 use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, UserId, Xid};
 use crate::fanout::{Bus, Channel, Listener, Rung};
@@ -136,15 +139,8 @@ impl Delivery {
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
     pub fn committed(&self, event: Event, trace: Option<String>) {
-        let entry = &event.entry;
-        let followers = match entry.dialog() {
-            Some((sender, receiver)) if sender == receiver => None,
-            Some((sender, _)) => Some(Channel::User(sender)),
-            None => Some(Channel::Conversation(entry.conversation)),
-        };
-        let channels: Vec<_> = entry.recipient.map(Channel::User).into_iter().chain(followers).collect();
-        self.context.bus.ring(&channels, &event, trace.as_deref());
-        self.offer(entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
+        self.context.bus.ring(&channels_of(&event.entry), &event, trace.as_deref());
+        self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
     }
 
     /// Tells of a watermark that has moved: here at once, elsewhere by ring. Never waits.
@@ -256,9 +252,21 @@ impl Drop for Attachment {
 fn start_worker(context: &Arc<Context>, queue: usize) -> Inlet {
     let (inputs, receiver) = mpsc::channel(queue);
     let departures = Arc::new(Departures::default());
-    let worker = Worker::new(Arc::clone(context), Arc::clone(&departures), inputs.downgrade());
-    context.tasks.spawn_essential("delivery worker", worker.run(receiver));
+    let (hub, bus) = (Arc::clone(&context.hub), Arc::clone(&context.bus));
+    let worker = Worker::new(hub, bus, Arc::clone(&departures), Instant::now());
+    let run = task::run(worker, Arc::clone(context), receiver, inputs.downgrade());
+    context.tasks.spawn_essential("delivery worker", run);
     Inlet { inputs, departures }
+}
+
+/// Where those listen whom an entry concerns.
+fn channels_of(entry: &Entry) -> Vec<Channel> {
+    let followers = match entry.dialog() {
+        Some((sender, receiver)) if sender == receiver => None,
+        Some((sender, _)) => Some(Channel::User(sender)),
+        None => Some(Channel::Conversation(entry.conversation)),
+    };
+    entry.recipient.map(Channel::User).into_iter().chain(followers).collect()
 }
 
 fn worker_of(conversation: ConversationId, workers: usize) -> usize {

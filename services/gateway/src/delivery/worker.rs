@@ -1,5 +1,6 @@
 //! One of several workers that own the conversations of interest, by hash. A worker never waits for the log, the
-//! network or a client: what takes time runs beside it and comes back as an [`Input`].
+//! network or a client: what takes time is asked for as a [`Read`] and comes back as an [`Input`]. Knows no task and no
+//! clock: what happens is its inputs, in their order, and the time of each turn.
 //!
 //! Invariant: every entry whose transaction id lies before `cursor` and that concerns somebody present has been offered
 //! to the gate of its conversation. So a conversation without a track has nothing undelivered before `cursor`, and a
@@ -11,22 +12,21 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::Departures;
 use super::broadcast::{bid_farewell, broadcast, broadcast_unreadable, broadcast_watermark};
 use super::gate::Need;
-use super::log::{self, Item, Rows};
+use super::log::{Item, Rows};
 use super::track::{Membership, Track};
-use super::{Context, Departures};
 use crate::domain::entry::Head;
 use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
-use crate::fanout::Channel;
+use crate::fanout::{Bus, Channel};
+use crate::hub::Hub;
 use crate::store;
 
-/// Inputs taken at once.
-const BATCH: usize = 256;
 /// A dialog in which nothing happened for this long is forgotten, and a group that has no member here any more.
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -54,8 +54,17 @@ pub(super) enum Input {
 /// Names the track that asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticket {
-    conversation: ConversationId,
+    pub(super) conversation: ConversationId,
     generation: u64,
+}
+
+/// What a track needs of the log. The answer is an [`Input`] with its ticket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Read {
+    pub(super) ticket: Ticket,
+    pub(super) need: Need,
+    /// The cursor before which the track's position lies.
+    pub(super) since: Option<Xid>,
 }
 
 /// A user with sockets here.
@@ -67,13 +76,13 @@ struct Presence {
 }
 
 pub(super) struct Worker {
-    context: Arc<Context>,
+    hub: Arc<Hub>,
+    bus: Arc<dyn Bus>,
     departures: Arc<Departures>,
-    /// To itself; weak, so that the queue ends with the last handle outside.
-    inputs: mpsc::WeakSender<Input>,
     tracks: HashMap<ConversationId, Track<Item>>,
     present: HashMap<UserId, Presence>,
     due: VecDeque<(Instant, ConversationId)>,
+    reads: Vec<Read>,
     cursor: Option<Xid>,
     generations: u64,
     swept_idle_at: Instant,
@@ -82,43 +91,37 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        context: Arc<Context>,
-        departures: Arc<Departures>,
-        inputs: mpsc::WeakSender<Input>,
-    ) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, bus: Arc<dyn Bus>, departures: Arc<Departures>, now: Instant) -> Self {
         Self {
-            context,
+            hub,
+            bus,
             departures,
-            inputs,
             tracks: HashMap::new(),
             present: HashMap::new(),
             due: VecDeque::new(),
+            reads: Vec::new(),
             cursor: None,
             generations: 0,
-            swept_idle_at: Instant::now(),
+            swept_idle_at: now,
             counted: 0,
         }
     }
 
-    /// Runs until every handle that could send is gone.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Input>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        loop {
-            let due = self.due.front().map(|(at, _)| *at);
-            tokio::select! {
-                count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return },
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-            }
-            batch.drain(..).for_each(|input| self.take(input));
-            let departures = Arc::clone(&self.departures);
-            departures.settle(|user| self.depart(user));
-            self.serve_due();
-        }
+    /// Takes what has come, then does what is due. Returns what to read from the log.
+    pub(super) fn turn(&mut self, inputs: impl Iterator<Item = Input>, now: Instant) -> Vec<Read> {
+        inputs.for_each(|input| self.take(input, now));
+        let departures = Arc::clone(&self.departures);
+        departures.settle(|user| self.depart(user));
+        self.serve_due(now);
+        std::mem::take(&mut self.reads)
     }
 
-    fn take(&mut self, input: Input) {
-        let now = Instant::now();
+    /// When the next turn is due, if nothing comes before.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due.front().map(|(at, _)| *at)
+    }
+
+    fn take(&mut self, input: Input, now: Instant) {
         match input {
             Input::Event(event, trace) => self.event(event, trace, now),
             Input::Head(head) => self.head(&head, now),
@@ -166,7 +169,7 @@ impl Worker {
     /// is about to be removed must not learn that there was something after.
     fn watermark(&self, watermark: &Watermark) {
         let Watermark { user, mark, audience } = *watermark;
-        let hub = &self.context.hub;
+        let hub = &self.hub;
         match (audience, self.tracks.get(&mark.conversation)) {
             (Audience::Peer(peer), _) => {
                 let second = (peer != user).then_some(peer);
@@ -212,7 +215,7 @@ impl Worker {
         }
         presence.groups.insert(group.conversation);
         if deserted {
-            self.context.bus.join(Channel::Conversation(group.conversation));
+            self.bus.join(Channel::Conversation(group.conversation));
         }
     }
 
@@ -231,7 +234,7 @@ impl Worker {
             track.detach(user);
             if track.is_deserted() {
                 self.tracks.remove(&group);
-                self.context.bus.leave(Channel::Conversation(group));
+                self.bus.leave(Channel::Conversation(group));
             }
         }
         for (dialog, peer) in presence.dialogs {
@@ -268,13 +271,13 @@ impl Worker {
                 self.present.get(user).is_some_and(|here| here.dialogs.contains_key(&conversation))
             });
             let users = of_dialog.chain(track.audience(item.seq));
-            return broadcast_unreadable(&self.context.hub, (conversation, item.seq), users);
+            return broadcast_unreadable(&self.hub, (conversation, item.seq), users);
         };
         if let Some((sender, receiver)) = event.entry.dialog() {
             note_dialog(&mut self.present, conversation, sender, receiver);
             note_dialog(&mut self.present, conversation, receiver, sender);
             let second = (receiver != sender).then_some(receiver);
-            broadcast(&self.context.hub, item, event, std::iter::once(sender).chain(second));
+            broadcast(&self.hub, item, event, std::iter::once(sender).chain(second));
             return;
         }
         let deserted = track.is_deserted();
@@ -284,17 +287,17 @@ impl Worker {
                 presence.groups.insert(conversation);
             }
             if deserted {
-                self.context.bus.join(Channel::Conversation(conversation));
+                self.bus.join(Channel::Conversation(conversation));
             }
         }
-        broadcast(&self.context.hub, item, event, track.audience(event.entry.seq));
+        broadcast(&self.hub, item, event, track.audience(event.entry.seq));
         if let Membership::Left(user) = change {
-            bid_farewell(&self.context.hub, event, user);
+            bid_farewell(&self.hub, event, user);
             if let Some(presence) = self.present.get_mut(&user) {
                 presence.groups.remove(&conversation);
             }
             if track.is_deserted() {
-                self.context.bus.leave(Channel::Conversation(conversation));
+                self.bus.leave(Channel::Conversation(conversation));
             }
         }
     }
@@ -309,22 +312,10 @@ impl Worker {
             return;
         };
         let ticket = Ticket { conversation, generation: track.generation };
-        let Some(inputs) = self.inputs.upgrade() else { return };
-        let (context, since) = (Arc::clone(&self.context), track.since);
-        self.context.tasks.spawn("log read", async move {
-            let input = match need {
-                Need::Position => Input::Position(ticket, log::position(&context, conversation, since).await),
-                Need::Fill { after, up_to } => {
-                    Input::Filled(ticket, log::read(&context, conversation, after, up_to).await)
-                }
-            };
-            // A closed queue means that the process stops: nobody is left to deliver to.
-            let _ = inputs.send(input).await;
-        });
+        self.reads.push(Read { ticket, need, since: track.since });
     }
 
-    fn serve_due(&mut self) {
-        let now = Instant::now();
+    fn serve_due(&mut self, now: Instant) {
         while let Some((at, conversation)) = self.due.front().copied() {
             if at > now {
                 return;

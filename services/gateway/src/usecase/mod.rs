@@ -6,7 +6,7 @@ mod groups;
 mod history;
 mod marks;
 mod names;
-mod resume;
+pub(crate) mod resume;
 mod send;
 
 pub use send::PendingSend;

@@ -21,17 +21,17 @@ const ENTRIES_LIMITED: i64 = 50;
 
 /// What a client missed of one conversation.
 #[derive(Debug)]
-pub(super) struct Missed {
-    pub(super) head: ResumeHead,
+pub(crate) struct Missed {
+    pub(crate) head: ResumeHead,
     /// First and last missing place when `rows` are not all of them.
-    pub(super) limited: Option<(Seq, Seq)>,
+    pub(crate) limited: Option<(Seq, Seq)>,
     /// In order, up to the end.
-    pub(super) rows: Vec<LogRow>,
+    pub(crate) rows: Vec<LogRow>,
 }
 
 /// What to read, and how many bytes of it. Conversations that cannot have room however short their entries are, are not
 /// asked for.
-pub(super) fn stretches(heads: &[ResumeHead]) -> (Vec<Stretch>, Budget) {
+pub(crate) fn stretches(heads: &[ResumeHead]) -> (Vec<Stretch>, Budget) {
     let frame = CONVERSATION_BYTES.saturating_mul(i64::try_from(heads.len()).unwrap_or(i64::MAX));
     let bytes = ANSWER_BYTES.saturating_sub(frame).max(0);
     let mut least = 0;
@@ -51,7 +51,7 @@ fn wanted(head: &ResumeHead) -> Stretch {
 }
 
 /// What was missed, in the order of the heads, given what was read.
-pub(super) fn missed(heads: Vec<ResumeHead>, rows: Vec<(ConversationId, LogRow)>) -> Vec<Missed> {
+pub(crate) fn missed(heads: Vec<ResumeHead>, rows: Vec<(ConversationId, LogRow)>) -> Vec<Missed> {
     let mut read: HashMap<ConversationId, Vec<LogRow>> = HashMap::new();
     for (conversation, row) in rows {
         read.entry(conversation).or_default().push(row);

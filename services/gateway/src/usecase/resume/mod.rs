@@ -1,6 +1,6 @@
 //! Tells a client what it missed: where its conversations stand, and the entries as far as an answer goes.
 
-mod cut;
+pub(crate) mod cut;
 
 pub(super) use cut::{ANSWER_BYTES, ENTRY_BYTES};
 
