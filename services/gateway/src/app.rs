@@ -75,8 +75,11 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
 }
 
 fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readiness)> {
+    let sabotage = config.delivery.sabotage;
+    sabotage.announce();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store);
+    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store)
+        .sabotaged(sabotage);
     let accounts = Accounts::new(&config.directory);
     let keys = Arc::new(KeyRing::default());
     refresh_keys(accounts.clone(), Arc::clone(&keys), config.directory.keys_interval, tasks);

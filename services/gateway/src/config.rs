@@ -17,6 +17,7 @@ use crate::fanout::RedisConfig;
 use crate::http::SocketConfig;
 use crate::hub::OutboxLimits;
 use crate::lanes::LaneConfig;
+use crate::sabotage::Sabotage;
 use crate::session::SessionConfig;
 use crate::store::StoreConfig;
 use crate::usecase;
@@ -255,6 +256,11 @@ fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
                 "the same while Redis is in doubt, milliseconds",
             ),
         },
+        sabotage: env.parsed(
+            "GATEWAY_SABOTAGE",
+            Sabotage::default(),
+            "none; a debug build breaks its promise with ack-before-commit, gate-off or sweep-off, to prove its tests",
+        ),
     }
 }
 

@@ -25,3 +25,4 @@ pub mod directory;
 pub mod store;
 
 pub mod domain;
+pub mod sabotage;

@@ -91,9 +91,12 @@ pub async fn run(
     let behind = all_shown(&crowd, &log, deadline).await?;
     let resets = crowd.devices.iter().map(|device| device.resets()).sum();
     dump::dump(&log, &writer).await?;
-    let Crowd { devices, groups, writer: of_crowd, .. } =
+    let Crowd { devices, observers, groups, writer: of_crowd, .. } =
         Arc::into_inner(crowd).context("the load still runs")?;
     drop((groups, of_crowd, writer));
+    for observer in observers {
+        observer.stop().await;
+    }
     for device in devices {
         Arc::into_inner(device).context("a device is still in use")?.stop().await;
     }
@@ -110,7 +113,9 @@ pub async fn run(
 async fn all_shown(crowd: &Crowd, log: &Client, deadline: Instant) -> Result<Vec<String>> {
     loop {
         let heads = dump::heads(log).await?;
-        let behind: Vec<_> = crowd.devices.iter().flat_map(|device| device.behind(&heads)).collect();
+        let devices = crowd.devices.iter().flat_map(|device| device.behind(&heads));
+        let behind: Vec<_> =
+            devices.chain(crowd.observers.iter().flat_map(|observer| observer.behind(&heads))).collect();
         if behind.is_empty() || Instant::now() >= deadline {
             return Ok(behind);
         }

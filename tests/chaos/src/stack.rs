@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::history::{Device, Writer};
 use crate::load::Crowd;
+use crate::observer::Observer;
 use crate::recorder::{Calls, Recorded, Roaming};
 
 /// Gateways of every run.
@@ -72,25 +73,28 @@ pub(crate) async fn start(
     .await;
     let accounts = Accounts::new(&cluster.rest())?;
     let urls: Vec<_> = (0..GATEWAYS).map(|index| cluster.linked_url(index)).collect();
-    let mut devices = Vec::new();
+    let (mut devices, mut observers) = (Vec::new(), Vec::new());
     for user in 0..size.users {
         let email = format!("user.{user}@mail.com");
         let (gateway, grant) = sign_up(&accounts, email).await?;
+        let roaming =
+            |next| Roaming { gateway: gateway.clone(), urls: urls.clone(), next: AtomicUsize::new(next) };
+        observers.push(Observer::start(roaming(user), grant.clone(), writer.clone()));
         for _ in 0..size.devices {
             let number = u32::try_from(devices.len())?;
             let who = Device { user: grant.user_id, number };
-            let link = Roaming {
-                gateway: gateway.clone(),
-                urls: urls.clone(),
-                next: AtomicUsize::new(devices.len()),
-            };
+            let link = roaming(devices.len());
             devices.push(Arc::new(Recorded::start(who, link, grant.clone(), writer.clone())));
         }
     }
     for device in &devices {
         timeout(PATIENCE, device.is_online()).await.context("a device does not get online")?;
     }
-    let mut crowd = Crowd { devices, groups: Vec::new(), calls: Calls::default(), writer: writer.clone() };
+    for observer in &observers {
+        timeout(PATIENCE, observer.is_there()).await.context("an observer does not get online")?;
+    }
+    let mut crowd =
+        Crowd { devices, observers, groups: Vec::new(), calls: Calls::default(), writer: writer.clone() };
     for group in 0..size.groups {
         crowd.found(group * size.devices, size.members).await?;
     }

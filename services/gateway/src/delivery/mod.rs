@@ -29,6 +29,7 @@ use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, UserId, Xid};
 use crate::fanout::{Bus, Channel, Listener, Rung};
 use crate::hub::{Hub, Outbox, Registration};
+use crate::sabotage::Sabotage;
 use crate::store::{Store, StoreError};
 
 use worker::{Input, Worker};
@@ -47,6 +48,8 @@ pub struct DeliveryConfig {
     pub log_reads: usize,
     /// Rhythm of the sweep.
     pub sweep: SweepConfig,
+    /// Defects for the tests of the tests.
+    pub sabotage: Sabotage,
 }
 
 /// What every part of the delivery needs.
@@ -126,13 +129,13 @@ impl Delivery {
             tasks: tasks.clone(),
             swept: watch::Sender::new(None),
         });
-        let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();
+        let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config)).collect();
         let sweep_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
         tasks.spawn_essential(
             "log sweep",
-            sweep::sweep(Arc::clone(&context), inputs, config.sweep, Arc::clone(&sweep_now), stop),
+            sweep::sweep(Arc::clone(&context), inputs, config, Arc::clone(&sweep_now), stop),
         );
         Arc::new(Self { context, workers, sweep_now })
     }
@@ -249,11 +252,11 @@ impl Drop for Attachment {
     }
 }
 
-fn start_worker(context: &Arc<Context>, queue: usize) -> Inlet {
-    let (inputs, receiver) = mpsc::channel(queue);
+fn start_worker(context: &Arc<Context>, config: DeliveryConfig) -> Inlet {
+    let (inputs, receiver) = mpsc::channel(config.queue);
     let departures = Arc::new(Departures::default());
     let (hub, bus) = (Arc::clone(&context.hub), Arc::clone(&context.bus));
-    let worker = Worker::new(hub, bus, Arc::clone(&departures), Instant::now());
+    let worker = Worker::new(hub, bus, Arc::clone(&departures), Instant::now()).sabotaged(config.sabotage);
     let run = task::run(worker, Arc::clone(context), receiver, inputs.downgrade());
     context.tasks.spawn_essential("delivery worker", run);
     Inlet { inputs, departures }

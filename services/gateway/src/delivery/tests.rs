@@ -16,6 +16,7 @@ use crate::domain::content::GroupName;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::event::{Author, Watermark};
 use crate::hub::{Drained, OutboxLimits};
+use crate::sabotage::Sabotage;
 use crate::store::{Draft, Locked, Outcome, StoreConfig, migrations};
 
 const MANY: i64 = 1_000;
@@ -123,7 +124,8 @@ impl Cluster {
     fn add_replica(&mut self) {
         let sweep =
             SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(20) };
-        let config = DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, sweep };
+        let config =
+            DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, sweep, sabotage: Sabotage::default() };
         let hub =
             Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16));
         let wanted = Arc::new(Wanted::default());

@@ -25,6 +25,7 @@ use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::fanout::{Bus, Channel};
 use crate::hub::Hub;
+use crate::sabotage::{Defect, Sabotage};
 use crate::store;
 
 /// A dialog in which nothing happened for this long is forgotten, and a group that has no member here any more.
@@ -86,6 +87,7 @@ pub(super) struct Worker {
     cursor: Option<Xid>,
     generations: u64,
     swept_idle_at: Instant,
+    sabotage: Sabotage,
     /// Tracks counted in the gauge, which all workers share.
     counted: usize,
 }
@@ -103,8 +105,14 @@ impl Worker {
             cursor: None,
             generations: 0,
             swept_idle_at: now,
+            sabotage: Sabotage::default(),
             counted: 0,
         }
+    }
+
+    /// The same with a defect, if there is one for it.
+    pub(super) fn sabotaged(self, sabotage: Sabotage) -> Self {
+        Self { sabotage, ..self }
     }
 
     /// Takes what has come, then does what is due. Returns what to read from the log.
@@ -153,6 +161,10 @@ impl Worker {
             return;
         }
         let item = Item { seq, event: Some(event), users, trace };
+        if self.sabotage.is(Defect::GateOff) {
+            self.track(conversation, seq, now);
+            return self.deliver(conversation, &item, now);
+        }
         let released = self.track(conversation, seq, now).gate.offer(seq, item, now);
         self.pass_on(conversation, released, now);
     }

@@ -16,6 +16,7 @@ use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::{Seq, UserId};
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
+use crate::sabotage::Sabotage;
 use crate::store::{StoreConfig, migrations};
 
 /// For everything that has to come in the end, on a busy machine.
@@ -66,6 +67,7 @@ async fn fixture(config: LaneConfig) -> Fixture {
             queue: 10_000,
             log_reads: 1,
             sweep: SweepConfig { interval: ROOM, interval_in_doubt: ROOM },
+            sabotage: Sabotage::default(),
         },
         Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16)),
         Arc::new(Silence),

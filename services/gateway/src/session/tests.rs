@@ -23,6 +23,7 @@ use crate::domain::sync::Sync;
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
 use crate::lanes::{LaneConfig, Lanes};
+use crate::sabotage::Sabotage;
 use crate::store::{Store, StoreConfig, migrations};
 use crate::usecase;
 
@@ -143,7 +144,8 @@ async fn replica() -> Replica {
     let tasks = Tasks::new();
     let sweep =
         SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(50) };
-    let delivery_config = DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep };
+    let delivery_config =
+        DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep, sabotage: Sabotage::default() };
     let directory: Arc<dyn Directory> = Arc::new(StaticDirectory::of(&[(1, "Patrick0"), (2, "Patrick1")]));
     let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
     let delivery =

@@ -1,7 +1,11 @@
 //! The promise under each fault, one run of the real system for each.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+#![expect(clippy::print_stdout, reason = "the figures of a run belong into the test's output")]
+
 mod clients;
 mod gateways;
 mod postgres;
 mod redis;
 mod run;
+mod sabotage;

@@ -125,15 +125,16 @@ pub(super) const PACKAGES: &[Package] = &[
             ("auth", &["dialect", "domain"]),
             ("usecase", &["store", "lanes", "delivery", "fanout", "directory", "domain"]),
             ("lanes", &["store", "delivery", "domain"]),
-            ("delivery", &["hub", "fanout", "store", "directory", "dialect", "domain"]),
+            ("delivery", &["hub", "fanout", "store", "directory", "dialect", "domain", "sabotage"]),
             ("isolation", &["hub", "domain"]),
             ("hub", &["dialect", "domain"]),
             ("dialect", &["domain"]),
             ("fanout", &["domain"]),
             // What verifies tokens is fetched where gRPC is spoken.
             ("directory", &["auth", "domain"]),
-            ("store", &["domain"]),
+            ("store", &["domain", "sabotage"]),
             ("domain", &[]),
+            ("sabotage", &[]),
         ],
     },
 ];
@@ -153,6 +154,7 @@ const GATEWAY: &[&str] = &[
     "directory",
     "store",
     "domain",
+    "sabotage",
 ];
 
 /// Something that may not be written in some places.
