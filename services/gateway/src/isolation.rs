@@ -57,6 +57,8 @@ async fn is_anything_reached(probes: &[Probe]) -> bool {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use tokio::task::JoinSet;
+
     use super::*;
     use crate::dialect::Dialect;
     use crate::domain::ids::UserId;
@@ -81,7 +83,8 @@ mod tests {
         let socket = hub.register(UserId(1), Dialect::V2);
         let is_closed = || matches!(socket.outbox().drain(&mut Vec::new()), Drained::Closed(Close::Restart));
         let stop = CancellationToken::new();
-        let watching = tokio::spawn(watch(probes, Arc::clone(&hub), LIMIT, stop.clone()));
+        let mut watching = JoinSet::new();
+        watching.spawn(watch(probes, Arc::clone(&hub), LIMIT, stop.clone()));
         reached[0].store(false, Ordering::Relaxed);
         sleep(4 * LIMIT).await;
         assert!(!is_closed(), "one is enough");
@@ -91,6 +94,6 @@ mod tests {
         sleep(4 * LOOK).await;
         assert!(is_closed());
         stop.cancel();
-        watching.await.expect("it ends with the process");
+        watching.join_next().await.expect("it was begun").expect("it ends with the process");
     }
 }
