@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
 use messenger_chaos::checker::Limits;
 use messenger_chaos::nemesis::{Fault, Nemesis};
-use messenger_chaos::scenario::{GATEWAYS, Plan, Size, run};
+use messenger_chaos::scenario::{GATEWAYS, Plan, Servers, Size, run};
 use tokio::time::Instant;
 
 /// Breaks a system of three gateways again and again and says whether it kept its promise.
@@ -81,7 +81,7 @@ async fn chaos(arguments: &Arguments) -> Result<ExitCode> {
     };
     let mut drawn = Vec::new();
     let mut cost = Vec::new();
-    let report = run(plan, None, &arguments.history, async |nemesis| {
+    let report = run(plan, Servers::default(), &arguments.history, async |nemesis| {
         let before = measure(nemesis);
         drawn = nemesis.mix(&faults, Instant::now() + Duration::from_secs(60 * arguments.minutes)).await?;
         cost = before.into_iter().zip(measure(nemesis)).collect();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use messenger_backing::Postgres;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
@@ -18,7 +17,7 @@ use crate::history::Writer;
 use crate::load::Crowd;
 use crate::nemesis::Nemesis;
 use crate::stack;
-pub use crate::stack::{GATEWAYS, Size};
+pub use crate::stack::{GATEWAYS, Servers, Size};
 
 /// How often it is looked whether everybody has everything.
 const LOOK: Duration = Duration::from_millis(50);
@@ -59,19 +58,18 @@ pub struct Report {
     pub file: PathBuf,
 }
 
-/// Runs a plan with whatever `disturb` does to the system meanwhile; the history goes to `file`. With a `postgres` of
-/// the caller's own the system lives on that one.
+/// Runs a plan with whatever `disturb` does to the system meanwhile; the history goes to `file`.
 ///
 /// # Errors
 /// When the system cannot be started, disturbed or read. A broken promise is no error but in the report.
 pub async fn run(
     plan: Plan<'_>,
-    postgres: Option<Postgres>,
+    servers: Servers,
     file: &Path,
     disturb: impl AsyncFnOnce(&mut Nemesis) -> Result<()>,
 ) -> Result<Report> {
     let (writer, handle) = Writer::create(file)?;
-    let (cluster, crowd) = stack::start(plan.size, plan.settings, postgres, &writer).await?;
+    let (cluster, crowd) = stack::start(plan.size, plan.settings, servers, &writer).await?;
     let crowd = Arc::new(crowd);
     let quiet = CancellationToken::new();
     let mut load = JoinSet::new();

@@ -5,12 +5,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use messenger_backing::{Durability, Postgres};
+use messenger_backing::{Durability, Postgres, PostgresServer};
 use messenger_client::rest::{Accounts, NewUser};
 use messenger_client::session::{Gateway, Grant};
 use messenger_client::socket::Options;
 use messenger_support::{Cluster, ClusterOptions, private_postgres, private_redis};
 use secrecy::SecretString;
+use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 use crate::history::{Device, Writer};
@@ -49,6 +50,15 @@ pub struct Size {
     pub rate: u32,
 }
 
+/// Servers of the caller's own; what is not given is started.
+#[derive(Debug, Default)]
+pub struct Servers {
+    /// The database.
+    pub postgres: Option<Postgres>,
+    /// What follows it.
+    pub standby: Option<PostgresServer>,
+}
+
 /// Starts the system and connects everybody, each device to another gateway than its user's other ones.
 ///
 /// # Errors
@@ -56,17 +66,19 @@ pub struct Size {
 pub(crate) async fn start(
     size: Size,
     settings: &[(&str, &str)],
-    postgres: Option<Postgres>,
+    servers: Servers,
     writer: &Writer,
 ) -> Result<(Cluster, Crowd)> {
     let all: Vec<_> = SETTINGS.iter().chain(settings).copied().collect();
-    let (own, redis) = tokio::task::block_in_place(|| {
-        (postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[])), private_redis())
+    let (postgres, redis) = block_in_place(|| {
+        let postgres = servers.postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[]));
+        (postgres, private_redis())
     });
     let cluster = Cluster::start(ClusterOptions {
         gateways: GATEWAYS,
         settings: &all,
-        postgres: Some(own),
+        postgres: Some(postgres),
+        standby: servers.standby,
         redis: Some(redis),
         links: true,
     })

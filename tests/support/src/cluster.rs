@@ -55,6 +55,8 @@ pub struct ClusterOptions<'a> {
     pub settings: &'a [(&'a str, &'a str)],
     /// A PostgreSQL of the cluster's own; without it, a fresh database on the shared one.
     pub postgres: Option<Postgres>,
+    /// A server that follows that PostgreSQL; the services know both.
+    pub standby: Option<PostgresServer>,
     /// A Redis of the cluster's own; without it, channels of its own on the shared one.
     pub redis: Option<Redis>,
     /// Every link of every gateway goes through a proxy that can misbehave.
@@ -75,7 +77,7 @@ pub struct Cluster {
 #[derive(Debug)]
 enum Database {
     Shared(TestDatabase),
-    Own(Box<Postgres>),
+    Own(Box<Postgres>, Option<Box<PostgresServer>>),
 }
 
 impl Cluster {
@@ -140,8 +142,17 @@ impl Cluster {
     /// # Panics
     /// When it has none.
     pub fn postgres(&mut self) -> &mut PostgresServer {
-        let Database::Own(postgres) = &mut self.database else { panic!("the cluster shares PostgreSQL") };
+        let Database::Own(postgres, _) = &mut self.database else { panic!("the cluster shares PostgreSQL") };
         postgres.server().unwrap_or_else(|| panic!("PostgreSQL was given by URL"))
+    }
+
+    /// What follows the cluster's own PostgreSQL.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn standby(&mut self) -> &mut PostgresServer {
+        let Database::Own(_, Some(standby)) = &mut self.database else { panic!("there is no standby") };
+        standby
     }
 
     /// The cluster's own Redis.
@@ -266,7 +277,14 @@ impl Database {
     fn url_for(&self, schema: &str) -> String {
         match self {
             Self::Shared(database) => database.url_for(schema),
-            Self::Own(postgres) => with_schema(&postgres.url(OWN_DATABASE), schema),
+            Self::Own(postgres, None) => with_schema(&postgres.url(OWN_DATABASE), schema),
+            Self::Own(postgres, Some(standby)) => {
+                let (primary, second) =
+                    (postgres.url(OWN_DATABASE), format!(",127.0.0.1:{}/", standby.port()));
+                let both =
+                    primary.replacen(&format!("/{OWN_DATABASE}"), &format!("{second}{OWN_DATABASE}"), 1);
+                with_schema(&format!("{both}?target_session_attrs=read-write"), schema)
+            }
         }
     }
 }
@@ -275,7 +293,7 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
     let database = match options.postgres {
         Some(postgres) => {
             empty(&postgres).await?;
-            Database::Own(Box::new(postgres))
+            Database::Own(Box::new(postgres), options.standby.map(Box::new))
         }
         None => Database::Shared(database().await),
     };

@@ -24,5 +24,5 @@ pub use dice::Dice;
 pub use http::get;
 pub use links::Links;
 pub use log::Log;
-pub use servers::{Servers, private_postgres, private_redis, servers};
+pub use servers::{Servers, private_postgres, private_redis, servers, standby_of};
 pub use service::{PATIENCE, Service};

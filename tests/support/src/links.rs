@@ -60,11 +60,12 @@ impl Backing {
     }
 }
 
-/// `host:port` in a URL.
+/// `host:port` in a URL; the first of several.
 fn host_of(url: &str) -> Result<&str> {
     let rest = url.split_once("://").with_context(|| "no scheme in a URL")?.1;
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    Ok(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    Ok(hosts.split(',').next().unwrap_or(hosts))
 }
 
 #[cfg(test)]
@@ -77,6 +78,7 @@ mod tests {
             ("redis://:se@cret@127.0.0.1:6379/", "127.0.0.1:6379"),
             ("postgres://u:p@127.0.0.1:5432/db?options=-c", "127.0.0.1:5432"),
             ("http://h:1", "h:1"),
+            ("postgres://u:p@h:1,h:2/db", "h:1"),
         ] {
             assert_eq!(host_of(url).unwrap(), host);
         }

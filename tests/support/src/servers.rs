@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
-use messenger_backing::{Durability, Home, Place, Postgres, PostgresOptions, Redis, RedisOptions};
+use messenger_backing::{
+    Durability, Home, Place, Postgres, PostgresOptions, PostgresServer, Redis, RedisOptions,
+};
 
 /// Below the workspace's target folder, shared with `cargo xtask`.
 const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dev/servers");
@@ -61,6 +63,19 @@ pub fn private_postgres(durability: Durability, settings: &[(&str, &str)]) -> Po
         Postgres::start(PostgresOptions { settings, ..PostgresOptions::new(&place, durability) }, &quiet)
     };
     start().unwrap_or_else(|error| panic!("a PostgreSQL of the test's own: {error:#}"))
+}
+
+/// A standby in a place of its own that follows `primary` from now on.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn standby_of(primary: &mut Postgres) -> PostgresServer {
+    let mut start = || {
+        let place = place()?;
+        primary.server().context("PostgreSQL was given by URL")?.standby(&place)
+    };
+    start().unwrap_or_else(|error| panic!("a standby: {error:#}"))
 }
 
 /// A Redis of the test's own, to be killed, frozen and restarted.

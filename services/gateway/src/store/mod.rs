@@ -97,6 +97,8 @@ impl Store {
             Ok(result) => result.map_err(|error| StoreError::of_statement(&error)),
             Err(_) => {
                 tracing::warn!("the database did not answer in time");
+                // The idle connections lead to the same server: nobody is to find that out one by one.
+                self.pool.retain(|_, _| false);
                 Err(StoreError::Unavailable)
             }
         };

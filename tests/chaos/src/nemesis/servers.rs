@@ -10,6 +10,8 @@ use super::Nemesis;
 
 /// Between two strokes of a fault that strikes again and again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long a standby is away before it takes over.
+const LAG: Duration = Duration::from_millis(500);
 /// All of the gateways, and not the one that asks.
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -17,6 +19,21 @@ const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity 
 const LOCK: &str = "SELECT id FROM conversations ORDER BY last_seq DESC LIMIT 1 FOR UPDATE";
 
 impl Nemesis {
+    /// The primary dies, and the standby takes over with what it has. It was away for a moment before that: what was
+    /// acknowledged meanwhile without it is gone.
+    ///
+    /// # Errors
+    /// When there is no standby, or it does not take over.
+    pub async fn fail_over(&mut self) -> Result<()> {
+        block_in_place(|| self.cluster.standby().stop_immediate())?;
+        sleep(LAG).await;
+        block_in_place(|| self.cluster.postgres().stop_immediate())?;
+        block_in_place(|| {
+            self.cluster.standby().start_again()?;
+            self.cluster.standby().promote()
+        })
+    }
+
     pub(super) fn crash_postgres(&mut self) -> Result<()> {
         block_in_place(|| self.cluster.postgres().restart_immediate())
     }

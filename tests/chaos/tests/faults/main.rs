@@ -4,8 +4,10 @@
 #![expect(clippy::print_stdout, reason = "the figures of a run belong into the test's output")]
 
 mod clients;
+mod disk;
 mod gateways;
 mod postgres;
 mod redis;
 mod run;
 mod sabotage;
+mod standby;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use messenger_chaos::checker::{Latency, Limits};
 use messenger_chaos::history::{Event, Op, Record, read};
 use messenger_chaos::nemesis::{Fault, Nemesis};
-use messenger_chaos::scenario::{Plan, Report, Size, run};
+use messenger_chaos::scenario::{Plan, Report, Servers, Size, run};
 use tokio::sync::Semaphore;
 
 /// Systems that run at once; more would measure each other.
@@ -33,11 +33,21 @@ pub(crate) async fn disturbed(
     plan: Plan<'_>,
     disturb: impl AsyncFnOnce(&mut Nemesis) -> anyhow::Result<()>,
 ) -> Report {
+    disturbed_on(Servers::default, plan, disturb).await
+}
+
+/// The same on servers that are started when it is this run's turn.
+pub(crate) async fn disturbed_on(
+    servers: impl FnOnce() -> Servers,
+    plan: Plan<'_>,
+    disturb: impl AsyncFnOnce(&mut Nemesis) -> anyhow::Result<()>,
+) -> Report {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let _room = ROOM.acquire().await.unwrap();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let file = std::env::temp_dir().join(format!("messenger-chaos-{}-{number}.jsonl", std::process::id()));
-    let report = run(plan, None, &file, disturb).await.unwrap();
+    let servers = tokio::task::block_in_place(servers);
+    let report = run(plan, servers, &file, disturb).await.unwrap();
     println!("{report}");
     report
 }
