@@ -23,11 +23,12 @@ use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::directory::{Accounts, Directory, GrpcDirectory, refresh_keys};
 use crate::domain::close::Close;
-use crate::fanout::{Bus, RedisBus};
+use crate::fanout::{Bus, Listener, RedisBus};
 use crate::http::{self, Handshakes};
 use crate::hub::Hub;
 use crate::isolation::{self, Probe};
 use crate::lanes::Lanes;
+use crate::pause;
 use crate::store::{Store, migrations};
 use crate::usecase::Messenger;
 
@@ -104,6 +105,8 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
         "isolation",
         isolation::watch(probes, Arc::clone(&hub), config.isolation, tasks.stop().clone()),
     );
+    let listener = Arc::clone(&delivery) as Arc<dyn Listener>;
+    tasks.spawn("pauses", pause::watch(config.pause, Arc::clone(&hub), listener, tasks.stop().clone()));
     tasks.spawn("drain", drain(hub, config.drain, tasks.stop().clone()));
 
     let readiness = readiness(&store, &keys, tasks);

@@ -17,6 +17,7 @@ use crate::fanout::RedisConfig;
 use crate::http::SocketConfig;
 use crate::hub::OutboxLimits;
 use crate::lanes::LaneConfig;
+use crate::pause::PauseLimits;
 use crate::sabotage::Sabotage;
 use crate::session::SessionConfig;
 use crate::store::StoreConfig;
@@ -66,6 +67,8 @@ pub struct Config {
     pub limits: usecase::Limits,
     /// Time over which the sockets are closed at a stop.
     pub drain: Duration,
+    /// When this process counts as having stood still.
+    pub pause: PauseLimits,
     /// Time without a sign of anything but clients after which these are sent elsewhere.
     pub isolation: Duration,
     /// Time after which a stop is hard.
@@ -123,6 +126,20 @@ impl Config {
             socket: socket(&mut env),
             session: session(&mut env),
             limits: limits(&mut env),
+            pause: PauseLimits {
+                short: env.millis(
+                    "GATEWAY_PAUSE_MS",
+                    2_000,
+                    200..=3_600_000,
+                    "standstill of the process after which the log is swept at once, milliseconds",
+                ),
+                long: env.millis(
+                    "GATEWAY_PAUSE_CLOSE_MS",
+                    60_000,
+                    200..=3_600_000,
+                    "standstill of the process after which its sockets are sent elsewhere, milliseconds",
+                ),
+            },
             isolation: env.millis(
                 "GATEWAY_ISOLATION_MS",
                 5_000,

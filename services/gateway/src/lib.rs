@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod fanout;
 pub mod hub;
 pub mod isolation;
+pub mod pause;
 
 pub mod directory;
 pub mod store;
