@@ -126,20 +126,7 @@ impl Config {
             socket: socket(&mut env),
             session: session(&mut env),
             limits: limits(&mut env),
-            pause: PauseLimits {
-                short: env.millis(
-                    "GATEWAY_PAUSE_MS",
-                    2_000,
-                    200..=3_600_000,
-                    "standstill of the process after which the log is swept at once, milliseconds",
-                ),
-                long: env.millis(
-                    "GATEWAY_PAUSE_CLOSE_MS",
-                    60_000,
-                    200..=3_600_000,
-                    "standstill of the process after which its sockets are sent elsewhere, milliseconds",
-                ),
-            },
+            pause: pause(&mut env),
             isolation: env.millis(
                 "GATEWAY_ISOLATION_MS",
                 5_000,
@@ -277,6 +264,23 @@ fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
             "GATEWAY_SABOTAGE",
             Sabotage::default(),
             "none; a debug build breaks its promise with ack-before-commit, gate-off or sweep-off, to prove its tests",
+        ),
+    }
+}
+
+fn pause(env: &mut Env<'_>) -> PauseLimits {
+    PauseLimits {
+        short: env.millis(
+            "GATEWAY_PAUSE_MS",
+            2_000,
+            200..=3_600_000,
+            "standstill of the process after which the log is swept at once, milliseconds",
+        ),
+        long: env.millis(
+            "GATEWAY_PAUSE_CLOSE_MS",
+            60_000,
+            200..=3_600_000,
+            "standstill of the process after which its sockets are sent elsewhere, milliseconds",
         ),
     }
 }
