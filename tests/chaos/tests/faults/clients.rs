@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use messenger_chaos::nemesis::Fault;
+use messenger_chaos::scenario::{Plan, Size};
 
-use crate::run::{ms, survives};
+use crate::run::{PLAN, disturbed, ms, survives};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flapping_clients() {
@@ -13,7 +14,13 @@ async fn flapping_clients() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_clients() {
-    survives(Fault::Storm, Duration::ZERO, ms(1000), ms(1500)).await;
+    let size = Size { users: 40, devices: 5, groups: 4, members: 20, rate: 40 };
+    let report =
+        disturbed(Plan { size, ..PLAN }, async |nemesis| nemesis.strike(Fault::Storm, Duration::ZERO).await)
+            .await;
+    let send = report.verdict.send.disturbed.value_at_quantile(0.99);
+    assert!(send <= 1_500_000, "the storm starves those who send: {report}");
+    report.assert_kept();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

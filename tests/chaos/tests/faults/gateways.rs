@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use messenger_chaos::nemesis::Fault;
+use messenger_chaos::scenario::Plan;
 
-use crate::run::{ms, survives};
+use crate::run::{PLAN, disconnects, disturbed, ms, survives};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_gateway() {
@@ -19,6 +20,19 @@ async fn a_rolling_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_gateway() {
     survives(Fault::FreezeGateway, Duration::from_secs(4), ms(5000), ms(6000)).await;
+}
+
+/// As long as that its clients are gone, and those that are not are sent away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_frozen_for_too_long_closes_its_sockets() {
+    let settings = [("GATEWAY_PAUSE_CLOSE_MS", "3000")];
+    let report = disturbed(Plan { settings: &settings, ..PLAN }, async |nemesis| {
+        nemesis.strike(Fault::FreezeGateway, ms(4000)).await
+    })
+    .await;
+    let sent_away = disconnects(&report.file).iter().any(|why| why.contains("1012"));
+    assert!(sent_away, "nobody was sent elsewhere: {report}");
+    report.assert_kept();
 }
 
 /// The others find in the log what was acknowledged and never rung.

@@ -7,8 +7,16 @@ use messenger_chaos::nemesis::Fault;
 use crate::run::{PLAN, disturbed, ms, slowest_sends, survives};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crashed_database() {
-    survives(Fault::CrashPostgres, Duration::ZERO, ms(1000), ms(5000)).await;
+async fn a_database_that_crashes_three_times() {
+    let report = disturbed(PLAN, async |nemesis| {
+        for _ in 0..3 {
+            nemesis.strike(Fault::CrashPostgres, Duration::ZERO).await?;
+            tokio::time::sleep(ms(700)).await;
+        }
+        Ok(())
+    })
+    .await;
+    report.assert_kept();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

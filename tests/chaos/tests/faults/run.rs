@@ -80,3 +80,15 @@ pub(crate) fn slowest_sends(file: &Path) -> HashMap<i64, Duration> {
     read(file, take).unwrap();
     slowest
 }
+
+/// Why devices lost their connections.
+pub(crate) fn disconnects(file: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let take = |_, record: Record| {
+        if let Event::Disconnect { why, .. } = record.event {
+            found.push(why);
+        }
+    };
+    read(file, take).unwrap();
+    found
+}
