@@ -274,4 +274,7 @@ fn worker_of(conversation: ConversationId, workers: usize) -> usize {
 }
 
 #[cfg(test)]
+#[path = "tests/simulation/mod.rs"]
+mod simulation;
+#[cfg(test)]
 mod tests;
