@@ -157,8 +157,8 @@ END $$;
 -- Where a user's conversations stand that are named, or that have grown for the user since p_since. Without p_since only
 -- those named. `after` is how far the client holds the log: as far as it says or else as far as the log went before
 -- p_since, and never less than the user may see. `top` is the last entry that the user may see. Latest activity first;
--- if there are more than p_limit, those of which the client has everything are left out first, and `more` is set. A row
--- without a kind names a conversation that is none of the user's.
+-- if there are more than p_limit, those of which the client has everything are left out first. `more`: others are left
+-- out, too. A row without a kind names a conversation that is none of the user's.
 --
 -- A mark from the future is one of a log that was restored into a younger server: everything is told. With any other
 -- mark, labels from the future are those of what was restored, which has not grown since. p_margin transactions before
@@ -208,7 +208,7 @@ BEGIN
         JOIN members m ON m.conversation_id = x.c AND m.user_id = p_user
         ORDER BY held, c.last_entry_at DESC NULLS LAST, c.id DESC LIMIT p_limit + 1
     ), answered AS (
-        SELECT p.*, (SELECT count(*) > p_limit FROM picked) AS more
+        SELECT p.*, (SELECT count(*) FILTER (WHERE NOT x.held) > p_limit FROM picked x) AS more
         FROM picked p ORDER BY p.held, p.last_entry_at DESC NULLS LAST, p.id DESC LIMIT p_limit
     )
     (SELECT a.id, a.kind,

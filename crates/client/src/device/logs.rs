@@ -35,6 +35,8 @@ pub struct Need {
     pub conversation: i64,
     /// The last place that is held.
     pub after: u64,
+    /// What was known to be missing.
+    missing_to: u64,
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +88,8 @@ impl Logs {
     /// A connection begins with this mark. Returns whether there is something to resume from.
     pub fn connected(&mut self, sync: String) -> bool {
         self.pending = Some(sync);
-        self.moved_pending.clear();
+        // What a connection told that ended before it was complete counts from the mark before.
+        self.moved.extend(self.moved_pending.drain());
         self.early.clear();
         self.early_gaps.clear();
         // What waits behind a hole comes again with the answer.
@@ -95,11 +98,16 @@ impl Logs {
         self.resuming
     }
 
-    /// What to ask for, with at most so many positions.
+    /// What to ask for, with at most so many positions. What this connection was told to pull counts as held: asked for
+    /// again it would be in the way of what is new.
     #[must_use]
     pub fn resume(&self, positions_max: usize) -> Resume {
         let moved: BTreeSet<_> = self.moved.iter().chain(&self.moved_pending).collect();
-        let position = |id: &i64| self.logs.get(id).map(|log| (*id, log.position));
+        let position = |id: &i64| {
+            let log = self.logs.get(id)?;
+            let known = if self.moved_pending.contains(id) { log.missing_to } else { 0 };
+            Some((*id, log.position.max(known)))
+        };
         let positions = moved.into_iter().filter_map(position).take(positions_max).collect();
         Resume { since: self.since.clone(), positions }
     }
@@ -118,7 +126,7 @@ impl Logs {
 
     fn resumed_one(&mut self, row: ResumedConversation, steps: &mut Vec<Step>) {
         let id = row.conversation_id;
-        self.moved_pending.insert(id);
+        let is_again = !self.moved_pending.insert(id);
         let first = row.limited.map(|bounds| bounds.from).or(row.entries.first().map(|entry| entry.seq));
         // Where the answer begins is where the user may begin to see.
         let begins = first.map_or(row.last_seq, |first| first.saturating_sub(1));
@@ -127,7 +135,10 @@ impl Logs {
             *log = Log { position: begins.min(row.last_seq), ..Log::default() };
             steps.push(Step::Reset(id));
         }
-        log.position = log.position.max(begins);
+        // Where this connection was told to pull before, the answer goes on behind that.
+        if !is_again || log.position >= log.missing_to {
+            log.position = log.position.max(begins);
+        }
         if row.limited.is_some() {
             log.missing_to = log.missing_to.max(row.last_seq);
         }
@@ -140,7 +151,8 @@ impl Logs {
         self.resuming = false;
         if let Some(sync) = self.pending.take() {
             self.since = Some(sync);
-            self.moved = std::mem::take(&mut self.moved_pending).into_iter().collect();
+            // Those stay that were named and held: an answer that is full leaves them out.
+            self.moved.extend(std::mem::take(&mut self.moved_pending));
         }
         let mut steps = Vec::new();
         let (early, gaps) = (std::mem::take(&mut self.early), std::mem::take(&mut self.early_gaps));
@@ -209,7 +221,12 @@ impl Logs {
     pub fn need(&self, patient: bool) -> Option<Need> {
         let lacks = |log: &Log| log.position < log.missing_to || (!patient && !log.held.is_empty());
         let mut lacking = self.logs.iter().filter(|(_, log)| lacks(log));
-        lacking.next().map(|(id, log)| Need { conversation: *id, after: log.position })
+        let need = |(id, log): (&i64, &Log)| Need {
+            conversation: *id,
+            after: log.position,
+            missing_to: log.missing_to,
+        };
+        lacking.next().map(need)
     }
 
     /// Whether something waits behind a hole that may still close by itself.
@@ -229,7 +246,10 @@ impl Logs {
         if need.after >= log.position {
             log.position = log.position.max(begins.max(need.after));
         }
-        log.missing_to = log.missing_to.min(answer.last_seq.max(log.position));
+        // What the server has left out since then may be younger than the answer.
+        if log.missing_to == need.missing_to {
+            log.missing_to = log.missing_to.min(answer.last_seq.max(log.position));
+        }
         answer.entries.into_iter().for_each(|entry| log.take(entry));
         log.release(&mut steps);
         steps

@@ -310,9 +310,56 @@ fn a_hole_that_stays_is_pulled() {
     assert!(logs.entry(entry(1, 12)).is_empty());
     assert_eq!((logs.need(true), logs.is_holding()), (None, true));
     let need = logs.need(false).expect("the hole");
-    assert_eq!(need, Need { conversation: 1, after: 10 });
+    assert_eq!(need, Need { conversation: 1, after: 10, missing_to: 0 });
     let entries = vec![entry(1, 11), entry(1, 12)];
     let answer = Entries { conversation_id: 1, last_seq: 12, entries, has_more: false };
     assert_eq!(places(&logs.pulled(need, answer)), [11, 12]);
     assert_eq!((logs.need(false), logs.is_holding()), (None, false));
+}
+
+#[test]
+fn what_is_left_out_while_something_is_pulled_is_pulled_after() {
+    let mut logs = at(10);
+    logs.resumed(row(10, &[]));
+    logs.complete();
+    logs.gap(Gap { conversation_id: 1, from: 11, to: 11 });
+    let need = logs.need(true).expect("the gap");
+    logs.gap(Gap { conversation_id: 1, from: 12, to: 13 });
+    let answer = Entries { conversation_id: 1, last_seq: 11, entries: vec![entry(1, 11)], has_more: false };
+    assert_eq!(places(&logs.pulled(need, answer)), [11]);
+    let need = logs.need(true).expect("the gap that is younger than the answer");
+    assert_eq!(need.after, 11);
+}
+
+#[test]
+fn positions_survive_a_connection_that_was_not_complete_and_an_answer_that_leaves_them_out() {
+    let mut logs = Logs::new(State { since: Some("x1".to_owned()), positions: BTreeMap::new() });
+    assert!(logs.connected("x2".to_owned()));
+    assert_eq!(places(&logs.resumed(row(5, &[4, 5]))), [4, 5]);
+    assert!(logs.connected("x3".to_owned()), "the one before broke");
+    let expected = State { since: Some("x1".to_owned()), positions: BTreeMap::from([(1, 5)]) };
+    assert_eq!(logs.state(), expected);
+    logs.resumed(Resumed { conversations: Vec::new(), unknown: Vec::new(), more: false });
+    logs.complete();
+    assert_eq!(logs.state(), State { since: Some("x3".to_owned()), ..expected });
+}
+
+#[test]
+fn what_is_to_be_pulled_is_not_asked_for_again() {
+    let mut logs = at(10);
+    let mut answer = row(300, &[]);
+    answer.more = true;
+    answer.conversations[0].limited = Some(Bounds { from: 11, to: 300 });
+    assert!(logs.resumed(answer).is_empty());
+    assert_eq!(logs.resume(9).positions, BTreeMap::from([(1, 300)]));
+    assert_eq!(logs.state().positions, BTreeMap::from([(1, 10)]), "it is not held");
+    assert!(logs.resumed(row(301, &[301])).is_empty());
+    logs.complete();
+    assert_eq!(logs.need(true).map(|need| need.after), Some(10));
+    assert!(logs.connected("x3".to_owned()));
+    assert_eq!(
+        logs.resume(9).positions,
+        BTreeMap::from([(1, 10)]),
+        "another connection may have less to pull"
+    );
 }

@@ -42,10 +42,12 @@ impl Cursor {
 /// What to tell of a sweep, by number of the worker, in this order: a worker's cursor moves after it has heard of
 /// everything before.
 pub(super) fn news(
-    swept: Sweep,
+    mut swept: Sweep,
     handed_over: Option<Xid>,
     workers: usize,
 ) -> impl Iterator<Item = (usize, Input)> {
+    // The entry with which a user comes goes before those that concern him from then on.
+    swept.heads.sort_unstable_by_key(|head| head.seq);
     let heads = swept.heads.into_iter();
     let heads = heads.map(move |head| (worker_of(head.conversation, workers), Input::Head(head)));
     let cursors = (0..workers).filter_map(move |worker| Some((worker, Input::Swept(handed_over?))));

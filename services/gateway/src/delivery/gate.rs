@@ -38,13 +38,22 @@ pub(super) struct Gate<T> {
     /// Since when the next entry is missing.
     missing_since: Option<Instant>,
     asked: bool,
+    /// Position and head when that was asked.
+    asked_at: (Option<Seq>, Seq),
 }
 
 impl<T> Gate<T> {
     /// A gate that has released everything up to `position`; without one it has to be told first.
     pub(super) fn new(position: Option<Seq>) -> Self {
         let head = position.unwrap_or(Seq::ZERO);
-        Self { position, held: BTreeMap::new(), head, missing_since: None, asked: false }
+        Self {
+            position,
+            held: BTreeMap::new(),
+            head,
+            missing_since: None,
+            asked: false,
+            asked_at: (None, head),
+        }
     }
 
     /// Takes an entry and returns what may go out now.
@@ -91,9 +100,11 @@ impl<T> Gate<T> {
     pub(super) fn fill(&mut self, items: Vec<(Seq, T)>, now: Instant) -> Vec<T> {
         self.asked = false;
         let position = self.position.unwrap_or(Seq::ZERO);
+        // An answer says nothing of what has been announced since it was asked for, and may lag behind what has come.
+        let is_current = self.asked_at == (self.position, self.head);
         self.held.extend(items.into_iter().filter(|(seq, _)| *seq > position));
         let released = self.release(now);
-        if released.is_empty() && self.missing_since.is_some() {
+        if released.is_empty() && is_current && self.missing_since.is_some() {
             self.forget_unlogged();
         }
         released
@@ -124,7 +135,7 @@ impl<T> Gate<T> {
             // Up to the head, over what is held: one read closes all holes that a lossy bus has left.
             Some(after) => Need::Fill { after, up_to: self.head },
         };
-        self.asked = true;
+        (self.asked, self.asked_at) = (true, (self.position, self.head));
         Some(need)
     }
 

@@ -104,6 +104,17 @@ async fn an_announcement_that_the_log_does_not_know_is_forgotten() {
     assert_eq!(gate.offer(Seq(4), 4, now), [4]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_too_late_makes_nothing_forgotten() {
+    let (mut gate, now) = (at(3), Instant::now());
+    gate.see_head(Seq(6), now);
+    let now = now + HOLD;
+    assert!(gate.need(now).is_some());
+    assert_eq!(gate.offer(Seq(4), 4, now), [4]);
+    assert!(gate.fill(vec![(Seq(4), 4)], now).is_empty(), "a page of one, which has come meanwhile");
+    assert_eq!(gate.need(now + HOLD), Some(Need::Fill { after: Seq(4), up_to: Seq(6) }));
+}
+
 /// What may happen to a gate.
 #[derive(Debug, Clone)]
 enum Step {

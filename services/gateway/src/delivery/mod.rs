@@ -277,4 +277,7 @@ fn worker_of(conversation: ConversationId, workers: usize) -> usize {
 }
 
 #[cfg(test)]
+#[path = "tests/simulation/mod.rs"]
+mod simulation;
+#[cfg(test)]
 mod tests;

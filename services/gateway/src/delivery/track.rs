@@ -88,7 +88,9 @@ impl<T> Track<T> {
                 true
             }
             None => {
-                self.members.insert(user, joined);
+                // Another socket of the user may still have to hear of an earlier membership, to its end.
+                let from = self.members.entry(user).or_insert(joined);
+                *from = joined.min(*from);
                 true
             }
         }
@@ -107,6 +109,11 @@ impl<T> Track<T> {
     /// Whether no member of the group is here.
     pub(super) fn is_deserted(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Whether somebody for whom `is_here` holds has been seen to go.
+    pub(super) fn has_dismissed(&self, is_here: impl Fn(UserId) -> bool) -> bool {
+        self.changes.iter().any(|(user, _, member)| !member && is_here(*user))
     }
 
     /// Whether entries are of interest that concern nobody by name: a member is here, or may be about to come.
@@ -178,6 +185,20 @@ mod tests {
         track.apply(&entry(EntryKind::MemberLeft, 12), |_| true);
         assert!(!track.attach(USER, Seq(2), Seq(11)), "the list was read before the leave");
         assert!(track.attach(USER, Seq(13), Seq(13)), "the list was read after a new joining");
+    }
+
+    #[tokio::test]
+    async fn a_second_socket_takes_nothing_from_the_first() {
+        let mut track = track();
+        assert!(track.attach(USER, Seq(2), Seq(10)));
+        assert!(
+            track.attach(USER, Seq(13), Seq(13)),
+            "the user has left and come back, which is not released yet"
+        );
+        assert!(sees(&track, 11));
+        assert_eq!(track.apply(&entry(EntryKind::MemberLeft, 12), |_| true), Membership::Left(USER));
+        assert_eq!(track.apply(&entry(EntryKind::MemberAdded, 13), |_| true), Membership::Came(USER));
+        assert!(sees(&track, 13));
     }
 
     #[tokio::test]

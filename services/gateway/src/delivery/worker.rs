@@ -160,12 +160,14 @@ impl Worker {
         if !self.concerns(conversation, users) {
             return;
         }
-        let item = Item { seq, event: Some(event), users, trace };
-        if self.sabotage.is(Defect::GateOff) {
-            self.track(conversation, seq, now);
+        let (item, sabotage) = (Item { seq, event: Some(event), users, trace }, self.sabotage);
+        // What a replica tells of by itself is new: nothing can have come before the first entry.
+        let position = (seq == Seq::ZERO.next()).then_some(Seq::ZERO);
+        let track = self.track(conversation, position, now);
+        if sabotage.is(Defect::GateOff) {
             return self.deliver(conversation, &item, now);
         }
-        let released = self.track(conversation, seq, now).gate.offer(seq, item, now);
+        let released = track.gate.offer(seq, item, now);
         self.pass_on(conversation, released, now);
     }
 
@@ -173,7 +175,7 @@ impl Worker {
         if !self.concerns(head.conversation, head.users) {
             return;
         }
-        self.track(head.conversation, head.seq, now).gate.see_head(head.seq, now);
+        self.track(head.conversation, None, now).gate.see_head(head.seq, now);
         self.pursue(head.conversation, now);
     }
 
@@ -201,12 +203,16 @@ impl Worker {
         self.tracks.get(&conversation).is_some_and(Track::is_followed) || users.is_some_and(present)
     }
 
-    /// The conversation's track, begun if need be. Nothing can have come before the first entry.
-    fn track(&mut self, conversation: ConversationId, seen: Seq, now: Instant) -> &mut Track<Item> {
+    /// The conversation's track, begun if need be, at this position or before all that lies after the cursor.
+    fn track(
+        &mut self,
+        conversation: ConversationId,
+        position: Option<Seq>,
+        now: Instant,
+    ) -> &mut Track<Item> {
         let (generations, since) = (&mut self.generations, self.cursor);
         self.tracks.entry(conversation).or_insert_with(|| {
             *generations += 1;
-            let position = (seen == Seq::ZERO.next()).then_some(Seq::ZERO);
             Track::new(*generations, position, since, now)
         })
     }
@@ -215,27 +221,39 @@ impl Worker {
     fn attach(&mut self, user: UserId, group: &store::Membership, now: Instant) {
         let Some(presence) = self.present.get_mut(&user) else { return };
         let (generations, since) = (&mut self.generations, self.cursor);
+        // Of a log that is growing, something may be on its way that concerns others here, or this user's other sockets:
+        // all of it goes through the gate, and this socket's floor holds back what is no news to it.
+        let position = (!group.is_recent).then_some(group.last_seq);
         let track = self.tracks.entry(group.conversation).or_insert_with(|| {
             *generations += 1;
-            Track::new(*generations, Some(group.last_seq), since, now)
+            Track::new(*generations, position, since, now)
         });
+        if group.is_recent {
+            track.gate.see_head(group.last_seq, now);
+        }
         let deserted = track.is_deserted();
         // A track that nobody needed may lag behind: what was said before this socket came is no news to it.
-        let from = if deserted { group.joined_seq.max(group.last_seq.next()) } else { group.joined_seq };
-        if !track.attach(user, from, group.last_seq) {
-            return;
+        let lags = deserted && !group.is_recent;
+        let from = if lags { group.joined_seq.max(group.last_seq.next()) } else { group.joined_seq };
+        if track.attach(user, from, group.last_seq) {
+            presence.groups.insert(group.conversation);
+            if deserted {
+                self.bus.join(Channel::Conversation(group.conversation));
+            }
         }
-        presence.groups.insert(group.conversation);
-        if deserted {
-            self.bus.join(Channel::Conversation(group.conversation));
-        }
+        self.pursue(group.conversation, now);
     }
 
     /// One socket of the user is gone. With the last one, what only that user wanted to hear is forgotten: a position
-    /// kept without listening would be wrong when the user comes back. False when the user's presence still waits in
-    /// the queue.
+    /// kept without listening would be wrong when the user comes back. False when a presence of the user still waits
+    /// in the queue.
     fn depart(&mut self, user: UserId) -> bool {
         let Entry::Occupied(mut entry) = self.present.entry(user) else { return false };
+        // Who is here cannot be the last one to go: either that is another socket, whose presence still waits in the queue,
+        // or another one is opening, which hears already what is delivered.
+        if entry.get().sockets == 1 && self.hub.has(user) {
+            return false;
+        }
         entry.get_mut().sockets -= 1;
         if entry.get().sockets > 0 {
             return true;
@@ -245,8 +263,12 @@ impl Worker {
             let Some(track) = self.tracks.get_mut(&group) else { continue };
             track.detach(user);
             if track.is_deserted() {
-                self.tracks.remove(&group);
                 self.bus.leave(Channel::Conversation(group));
+                // What it still waits for may bring in somebody who is here, and if somebody is here who was taken out, it
+                // knows what he has heard.
+                if track.gate.is_settled() && !track.has_dismissed(|user| self.present.contains_key(&user)) {
+                    self.tracks.remove(&group);
+                }
             }
         }
         for (dialog, peer) in presence.dialogs {
