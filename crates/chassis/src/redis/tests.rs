@@ -10,6 +10,7 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A server that gives every command the answer that `answer` has for it; its `host:port`.
+#[expect(clippy::disallowed_methods, reason = "they end with the test's runtime")]
 async fn server(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
