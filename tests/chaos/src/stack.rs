@@ -17,6 +17,7 @@ use crate::history::{Device, Writer};
 use crate::load::Crowd;
 use crate::observer::Observer;
 use crate::recorder::{Calls, Recorded, Roaming};
+use crate::scenario::Plan;
 
 /// Gateways of every run.
 pub const GATEWAYS: usize = 3;
@@ -54,20 +55,22 @@ pub struct Size {
 /// # Errors
 /// When somebody cannot sign up or connect.
 pub(crate) async fn start(
-    size: Size,
-    settings: &[(&str, &str)],
+    plan: &Plan<'_>,
     postgres: Option<Postgres>,
     writer: &Writer,
 ) -> Result<(Cluster, Crowd)> {
-    let all: Vec<_> = SETTINGS.iter().chain(settings).copied().collect();
+    let size = plan.size;
+    let all: Vec<_> = SETTINGS.iter().chain(plan.settings).copied().collect();
     let (own, redis) = tokio::task::block_in_place(|| {
-        (postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[])), private_redis())
+        let postgres = postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[]));
+        (postgres, plan.redis.is_none().then(private_redis))
     });
     let cluster = Cluster::start(ClusterOptions {
         gateways: GATEWAYS,
         settings: &all,
         postgres: Some(own),
-        redis: Some(redis),
+        redis,
+        redis_url: plan.redis,
         links: true,
     })
     .await;

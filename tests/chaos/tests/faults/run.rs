@@ -18,6 +18,7 @@ pub(crate) const PLAN: Plan<'_> = Plan {
     size: Size { users: 8, devices: 2, groups: 2, members: 6, rate: 60 },
     seed: 1,
     settings: &[],
+    redis: None,
     before: Duration::from_millis(1500),
     after: Duration::from_millis(2500),
     settle: Duration::from_secs(40),
