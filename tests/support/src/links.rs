@@ -78,7 +78,7 @@ impl Backing {
 }
 
 /// `host:port` in a URL.
-fn host_of(url: &str) -> Result<&str> {
+pub(crate) fn host_of(url: &str) -> Result<&str> {
     let rest = url.split_once("://").with_context(|| "no scheme in a URL")?.1;
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     Ok(authority.rsplit_once('@').map_or(authority, |(_, host)| host))

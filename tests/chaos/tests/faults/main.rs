@@ -7,5 +7,6 @@ mod clients;
 mod gateways;
 mod postgres;
 mod redis;
+mod redis_groups;
 mod run;
 mod sabotage;
