@@ -62,17 +62,22 @@ impl RedisGroup {
         server(&mut self.nodes[index])
     }
 
-    /// The node with the most subscribers.
+    /// The node with the most clients of this type, `pubsub` for those that listen and `normal` for the others.
     ///
     /// # Errors
     /// When a node does not answer.
-    pub fn busiest(&self) -> Result<usize> {
-        let mut counts = Vec::new();
-        for node in &self.nodes {
-            let clients: String = ask(node, "CLIENT LIST TYPE pubsub")?;
-            counts.push(clients.lines().count());
-        }
+    pub fn busiest(&self, kind: &str) -> Result<usize> {
+        let counts: Vec<_> =
+            (0..self.nodes.len()).map(|index| self.clients(index, kind)).collect::<Result<_>>()?;
         (0..counts.len()).max_by_key(|index| counts[*index]).context("a group without nodes")
+    }
+
+    /// How many clients of this type node `index` has. Sentinels are clients too, and who asks is a normal one.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn clients(&self, index: usize, kind: &str) -> Result<usize> {
+        Ok(ask::<String>(&self.nodes[index], &format!("CLIENT LIST TYPE {kind}"))?.lines().count())
     }
 
     /// Has the sentinels make the replica the primary, which takes them a second or so.
@@ -119,6 +124,14 @@ impl RedisGroup {
             ask::<()>(node, &format!("CLUSTER SETSLOT {slot} NODE {id}"))?;
         }
         Ok(())
+    }
+
+    /// Takes node `index` out of the cluster: it serves its clients and hears nothing of the others.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn expel(&self, index: usize) -> Result<()> {
+        ask(&self.nodes[index], "CLUSTER RESET HARD")
     }
 }
 
