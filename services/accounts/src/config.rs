@@ -83,8 +83,10 @@ impl Config {
         };
         let config = Self {
             postgres: PostgresConfig::read(&mut env, &keys),
-            redis_url: env
-                .secret("ACCOUNTS_REDIS_URL", "Redis that carries change notices; none are sent without it"),
+            redis_url: env.secret(
+                "ACCOUNTS_REDIS_URL",
+                "Redis for change notices: a server, cluster nodes, or sentinels; none are sent without it",
+            ),
             redis_prefix: env.text(
                 "ACCOUNTS_REDIS_PREFIX",
                 "messenger",

@@ -175,7 +175,9 @@ fn http_limits(env: &mut Env<'_>) -> HttpLimits {
 
 fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
     RedisConfig {
-        url: SecretString::from(env.required("GATEWAY_REDIS_URL", "Redis URL")),
+        url: SecretString::from(
+            env.required("GATEWAY_REDIS_URL", "Redis URL: a server, cluster nodes, or sentinels"),
+        ),
         prefix: env.text(
             "GATEWAY_REDIS_PREFIX",
             "messenger",
@@ -187,7 +189,7 @@ fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
             "GATEWAY_REDIS_TIMEOUT_MS",
             1_000,
             10..=60_000,
-            "time limit of a Redis call, milliseconds",
+            "time limit of a Redis call and of each address that is tried, milliseconds",
         ),
         heartbeat: env.millis(
             "GATEWAY_REDIS_HEARTBEAT_MS",

@@ -90,6 +90,7 @@ async fn chaos(arguments: &Arguments) -> Result<ExitCode> {
         size: Size { users, devices, groups, members, rate },
         seed,
         settings: &settings,
+        redis: None,
         before: Duration::from_secs(10),
         after: Duration::from_secs(10),
         settle: Duration::from_secs(120),

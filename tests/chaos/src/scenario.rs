@@ -33,6 +33,8 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// Environment of all processes, over the defaults.
     pub settings: &'a [(&'a str, &'a str)],
+    /// URL of Redis servers that the caller runs; without it, the system has one of its own, behind links.
+    pub redis: Option<&'a str>,
     /// Talk before the first fault.
     pub before: Duration,
     /// Talk after the last one.
@@ -69,7 +71,7 @@ pub async fn run(
     disturb: impl AsyncFnOnce(&mut Nemesis) -> Result<()>,
 ) -> Result<Report> {
     let (writer, handle) = Writer::create(file)?;
-    let (cluster, crowd) = stack::start(plan.size, plan.settings, servers, &writer).await?;
+    let (cluster, crowd) = stack::start(&plan, servers, &writer).await?;
     let crowd = Arc::new(crowd);
     let quiet = CancellationToken::new();
     let mut load = JoinSet::new();

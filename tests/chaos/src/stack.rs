@@ -18,6 +18,7 @@ use crate::history::{Device, Writer};
 use crate::load::Crowd;
 use crate::observer::Observer;
 use crate::recorder::{Calls, Recorded, Roaming};
+use crate::scenario::Plan;
 
 /// Gateways of every run.
 pub const GATEWAYS: usize = 3;
@@ -63,23 +64,20 @@ pub struct Servers {
 ///
 /// # Errors
 /// When somebody cannot sign up or connect.
-pub(crate) async fn start(
-    size: Size,
-    settings: &[(&str, &str)],
-    servers: Servers,
-    writer: &Writer,
-) -> Result<(Cluster, Crowd)> {
-    let all: Vec<_> = SETTINGS.iter().chain(settings).copied().collect();
+pub(crate) async fn start(plan: &Plan<'_>, servers: Servers, writer: &Writer) -> Result<(Cluster, Crowd)> {
+    let size = plan.size;
+    let all: Vec<_> = SETTINGS.iter().chain(plan.settings).copied().collect();
     let (postgres, redis) = block_in_place(|| {
         let postgres = servers.postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[]));
-        (postgres, private_redis())
+        (postgres, plan.redis.is_none().then(private_redis))
     });
     let cluster = Cluster::start(ClusterOptions {
         gateways: GATEWAYS,
         settings: &all,
         postgres: Some(postgres),
         standby: servers.standby,
-        redis: Some(redis),
+        redis,
+        redis_url: plan.redis,
         links: true,
     })
     .await;

@@ -59,6 +59,8 @@ pub struct ClusterOptions<'a> {
     pub standby: Option<PostgresServer>,
     /// A Redis of the cluster's own; without it, channels of its own on the shared one.
     pub redis: Option<Redis>,
+    /// URL of Redis servers that the caller runs, instead of one; no link leads to them.
+    pub redis_url: Option<&'a str>,
     /// Every link of every gateway goes through a proxy that can misbehave.
     pub links: bool,
 }
@@ -298,7 +300,9 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         None => Database::Shared(database().await),
     };
     let keys = KeyFolder::new()?;
-    let redis_url = options.redis.as_ref().map_or_else(|| servers().redis_url(), Redis::url);
+    let own_redis_url = || options.redis.as_ref().map_or_else(|| servers().redis_url(), Redis::url);
+    let redis_url = options.redis_url.map_or_else(own_redis_url, str::to_owned);
+    let linked_redis = options.redis_url.is_none().then_some(redis_url.as_str());
     let mut environment = Launch { program: "accounts", environment: Vec::new() };
     for (key, value) in own_settings(&keys, &redis_url) {
         environment.set(key, value);
@@ -321,8 +325,8 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         launch.set("GATEWAY_NODE", format!("gateway-{index}"));
         if options.links {
             let database_url = database.url_for("messaging");
-            let backing = Backing::start(&redis_url, &database_url, &grpc, seed).await?;
-            for (key, value) in backing.environment(&redis_url, &database_url)? {
+            let backing = Backing::start(linked_redis, &database_url, &grpc, seed).await?;
+            for (key, value) in backing.environment(linked_redis, &database_url)? {
                 launch.set(key, value);
             }
             gateways.push(Service::start(launch).await?);

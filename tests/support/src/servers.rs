@@ -97,11 +97,11 @@ fn start_shared() -> Result<Servers> {
     Ok(Servers { postgres: Postgres::start(postgres, &quiet)?, redis: Redis::start(redis, &quiet)? })
 }
 
-fn place() -> Result<Place> {
+pub(crate) fn place() -> Result<Place> {
     Home::open(Path::new(HOME))?.claim_any("test")
 }
 
-fn quiet(_: &str) {}
+pub(crate) fn quiet(_: &str) {}
 
 fn variable(key: &str) -> Result<Option<String>> {
     let text = std::env::var_os(key).map(std::ffi::OsString::into_string);

@@ -8,6 +8,7 @@ mod disk;
 mod gateways;
 mod postgres;
 mod redis;
+mod redis_groups;
 mod run;
 mod sabotage;
 mod standby;

@@ -59,7 +59,15 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
     Library {
         names: &["redis"],
-        only_in: &["services/accounts/src/notices", "services/gateway/src/fanout", "crates/backing", OUTSIDE],
+        only_in: &[
+            "services/accounts/src/notices",
+            "services/gateway/src/fanout",
+            // Which server a connection goes to, the same for both.
+            "crates/chassis/src/redis.rs",
+            "crates/chassis/src/redis",
+            "crates/backing",
+            OUTSIDE,
+        ],
         why: "Redis is spoken in accounts' notices/ and the gateway's fanout/ only",
     },
     Library {
