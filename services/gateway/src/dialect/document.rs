@@ -13,17 +13,22 @@ impl Document {
         Self(serde_json::from_str(text).expect("the document is JSON"))
     }
 
-    /// Whether the frame is one of `message`.
-    pub(super) fn fits(&self, message: &str, frame: &str) -> Result<(), String> {
-        let frame: Value = serde_json::from_str(frame).map_err(|error| error.to_string())?;
+    /// What decides whether a frame is one of `message`.
+    pub(super) fn validator(&self, message: &str) -> jsonschema::Validator {
         let schema = json!({
             "$schema": "http://json-schema.org/draft-07/schema#",
             "allOf": [{"$ref": format!("#/components/messages/{message}/payload")}],
             "components": self.0["components"],
         });
         assert!(self.0["components"]["messages"][message].is_object(), "{message} is not described");
-        let validator = jsonschema::validator_for(&schema).expect("the schema is one");
-        validator.validate(&frame).map_err(|error| format!("{message}: {error} in {frame}"))
+        jsonschema::validator_for(&schema).expect("the schema is one")
+    }
+
+    /// Whether the frame is one of `message`.
+    pub(super) fn fits(&self, message: &str, frame: &str) -> Result<(), String> {
+        let frame: Value = serde_json::from_str(frame).map_err(|error| error.to_string())?;
+        let verdict = self.validator(message).validate(&frame);
+        verdict.map_err(|error| format!("{message}: {error} in {frame}"))
     }
 
     /// Panics unless the frame is one of `message`.
@@ -73,4 +78,26 @@ impl Document {
             }
         }
     }
+}
+
+/// The request without one of its parameters, with a strange one in its place, with one too many. Texts are no strangers:
+/// marks, cursors and tokens are opaque in the document, and the code looks into them.
+pub(super) fn spoilt(request: &Value) -> Vec<Value> {
+    let strangers = || {
+        let numbers = [json!(-1), json!(0), json!(1), json!(101), json!(1.5), json!(i64::MAX)];
+        numbers.into_iter().chain([json!(true), json!([]), json!([1, 1]), json!({}), json!({"x": 1})])
+    };
+    let changed = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+        let mut request = request.clone();
+        change(request["params"].as_object_mut().expect("parameters"));
+        request
+    };
+    let mut all = Vec::new();
+    for key in request["params"].as_object().expect("parameters").keys() {
+        all.push(changed(&|params| drop(params.remove(key))));
+        all.extend(
+            strangers().map(|value| changed(&|params| drop(params.insert(key.clone(), value.clone())))),
+        );
+    }
+    all
 }

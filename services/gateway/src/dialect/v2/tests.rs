@@ -1,6 +1,7 @@
 //! The second dialect, frame by frame.
 
 mod asyncapi;
+mod edges;
 mod frames;
 mod properties;
 mod requests;
@@ -216,25 +217,27 @@ fn requests() -> Vec<Value> {
     ]
 }
 
-/// Every error.
+/// Every error. A new one does not compile until it has its place in the row.
 fn errors() -> Vec<GatewayError> {
-    vec![
-        GatewayError::Malformed,
-        GatewayError::UnknownType,
-        GatewayError::invalid("seq", "is required"),
-        GatewayError::ContentEmpty,
-        GatewayError::ContentTooLong { limit: 64 },
-        GatewayError::UnknownUser,
-        GatewayError::UnknownGroup,
-        GatewayError::NotMember,
-        GatewayError::NotFound,
-        GatewayError::Forbidden,
-        GatewayError::Unauthorized,
-        GatewayError::AlreadyMember,
-        GatewayError::GroupFull,
-        GatewayError::TooManyConversations,
-        GatewayError::IdempotencyConflict,
-        GatewayError::Unavailable,
-        GatewayError::Internal,
-    ]
+    use GatewayError as E;
+    let next = |error: &E| match error {
+        E::Malformed => Some(E::UnknownType),
+        E::UnknownType => Some(E::invalid("seq", "is required")),
+        E::Invalid { .. } => Some(E::ContentEmpty),
+        E::ContentEmpty => Some(E::ContentTooLong { limit: 64 }),
+        E::ContentTooLong { .. } => Some(E::UnknownUser),
+        E::UnknownUser => Some(E::UnknownGroup),
+        E::UnknownGroup => Some(E::NotMember),
+        E::NotMember => Some(E::NotFound),
+        E::NotFound => Some(E::Forbidden),
+        E::Forbidden => Some(E::Unauthorized),
+        E::Unauthorized => Some(E::AlreadyMember),
+        E::AlreadyMember => Some(E::GroupFull),
+        E::GroupFull => Some(E::TooManyConversations),
+        E::TooManyConversations => Some(E::IdempotencyConflict),
+        E::IdempotencyConflict => Some(E::Unavailable),
+        E::Unavailable => Some(E::Internal),
+        E::Internal => None,
+    };
+    std::iter::successors(Some(E::Malformed), next).collect()
 }
