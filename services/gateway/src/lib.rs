@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod config;
+pub mod sabotage;
 
 pub mod http;
 pub mod session;

@@ -36,7 +36,10 @@ pub(super) async fn sweep(
     loop {
         let mut caught_up = true;
         match context.store.sweep(cursor).await {
-            Ok(swept) => {
+            Ok(mut swept) => {
+                if context.sabotage.leaves_holes() {
+                    swept.heads.clear();
+                }
                 (cursor, caught_up, away) = (Some(swept.cursor), swept.caught_up, false);
                 let handed_over = swept.caught_up.then_some(swept.cursor);
                 hand_over(&workers, swept).await;
