@@ -35,7 +35,6 @@ use crate::usecase::Messenger;
 /// # Errors
 /// The service cannot start; the context says which step failed.
 pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitCode> {
-    config.sabotage.announce();
     let lifecycle = Lifecycle::new().context("install the signal handlers")?;
     let public = bind("http", config.http).context("GATEWAY_HTTP_ADDR")?;
     let private = bind("admin", config.admin).context("GATEWAY_ADMIN_ADDR")?;

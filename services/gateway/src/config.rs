@@ -17,7 +17,6 @@ use crate::fanout::RedisConfig;
 use crate::http::SocketConfig;
 use crate::hub::OutboxLimits;
 use crate::lanes::LaneConfig;
-use crate::sabotage::Sabotage;
 use crate::session::SessionConfig;
 use crate::store::StoreConfig;
 use crate::usecase;
@@ -68,8 +67,6 @@ pub struct Config {
     pub drain: Duration,
     /// Time after which a stop is hard.
     pub stop: Duration,
-    /// What is broken on purpose.
-    pub sabotage: Sabotage,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
 }
@@ -81,7 +78,7 @@ impl Config {
     /// Every problem, by key.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>, node: &str) -> Result<(Self, Vec<Key>), EnvError> {
         let mut env = Env::new(lookup);
-        let mut config = Self {
+        let config = Self {
             http: env.parsed(
                 "GATEWAY_HTTP_ADDR",
                 SocketAddr::from(([127, 0, 0, 1], 3200)),
@@ -135,11 +132,8 @@ impl Config {
                 1_000..=900_000,
                 "time after which a stop is hard, milliseconds",
             ),
-            sabotage: Sabotage::read(&mut env),
             telemetry: TelemetryConfig::read(&mut env),
         };
-        config.lanes.sabotage = config.sabotage;
-        config.delivery.sabotage = config.sabotage;
         if config.drain >= config.stop {
             env.problem("GATEWAY_DRAIN_MS: must be less than GATEWAY_STOP_MS");
         }
@@ -226,7 +220,6 @@ fn lanes(env: &mut Env<'_>) -> LaneConfig {
             16..=1_000_000,
             "sends that may wait for one locked conversation",
         ),
-        sabotage: Sabotage::Nothing,
     }
 }
 
@@ -254,7 +247,6 @@ fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
                 "the same while Redis is in doubt, milliseconds",
             ),
         },
-        sabotage: Sabotage::Nothing,
     }
 }
 

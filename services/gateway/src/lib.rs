@@ -5,7 +5,6 @@
 
 pub mod app;
 pub mod config;
-pub mod sabotage;
 
 pub mod http;
 pub mod session;

@@ -38,29 +38,18 @@ pub(super) struct Gate<T> {
     /// Since when the next entry is missing.
     missing_since: Option<Instant>,
     asked: bool,
-    /// Lets everything through; see [`Gate::left_open`].
-    is_open: bool,
 }
 
 impl<T> Gate<T> {
     /// A gate that has released everything up to `position`; without one it has to be told first.
     pub(super) fn new(position: Option<Seq>) -> Self {
         let head = position.unwrap_or(Seq::ZERO);
-        Self { position, held: BTreeMap::new(), head, missing_since: None, asked: false, is_open: false }
-    }
-
-    /// A gate that gives its promise up, when asked to: whatever is offered goes out at once, as it comes.
-    pub(super) fn left_open(self, is_open: bool) -> Self {
-        Self { is_open, ..self }
+        Self { position, held: BTreeMap::new(), head, missing_since: None, asked: false }
     }
 
     /// Takes an entry and returns what may go out now.
     pub(super) fn offer(&mut self, seq: Seq, item: T, now: Instant) -> Vec<T> {
         self.head = self.head.max(seq);
-        if self.is_open {
-            self.position = self.position.max(Some(seq));
-            return vec![item];
-        }
         let Some(position) = self.position else {
             self.hold(seq, item);
             self.missing_since.get_or_insert(now);

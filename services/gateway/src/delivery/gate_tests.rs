@@ -161,10 +161,3 @@ proptest! {
         prop_assert_eq!(out, (1..=40).collect::<Vec<_>>());
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_gate_that_is_left_open_orders_nothing() {
-    let (mut gate, now) = (at(0).left_open(true), Instant::now());
-    let passed: Vec<_> = [2, 1, 2].iter().flat_map(|seq| gate.offer(Seq(*seq), *seq, now)).collect();
-    assert_eq!(passed, [2, 1, 2]);
-}

@@ -26,7 +26,6 @@ use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, UserId, Xid};
 use crate::fanout::{Bus, Channel, Listener, Rung};
 use crate::hub::{Hub, Outbox, Registration};
-use crate::sabotage::Sabotage;
 use crate::store::{Store, StoreError};
 
 use worker::{Input, Worker};
@@ -45,8 +44,6 @@ pub struct DeliveryConfig {
     pub log_reads: usize,
     /// Rhythm of the sweep.
     pub sweep: SweepConfig,
-    /// What is broken on purpose.
-    pub sabotage: Sabotage,
 }
 
 /// What every part of the delivery needs.
@@ -57,7 +54,6 @@ pub(crate) struct Context {
     directory: Arc<dyn Directory>,
     log_reads: Semaphore,
     tasks: Tasks,
-    sabotage: Sabotage,
     /// Transaction id up to which the workers have been handed every entry; none before the first sweep.
     swept: watch::Sender<Option<Xid>>,
 }
@@ -125,7 +121,6 @@ impl Delivery {
             directory,
             log_reads,
             tasks: tasks.clone(),
-            sabotage: config.sabotage,
             swept: watch::Sender::new(None),
         });
         let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();

@@ -36,10 +36,7 @@ pub(super) async fn sweep(
     loop {
         let mut caught_up = true;
         match context.store.sweep(cursor).await {
-            Ok(mut swept) => {
-                if context.sabotage.leaves_holes() {
-                    swept.heads.clear();
-                }
+            Ok(swept) => {
                 (cursor, caught_up, away) = (Some(swept.cursor), swept.caught_up, false);
                 let handed_over = swept.caught_up.then_some(swept.cursor);
                 hand_over(&workers, swept).await;

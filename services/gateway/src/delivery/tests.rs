@@ -86,7 +86,6 @@ struct Cluster {
     network: Arc<Network>,
     replicas: Vec<(Arc<Delivery>, Arc<Wanted>)>,
     tasks: Tasks,
-    sabotage: Sabotage,
 }
 
 /// Ends the sweeps before their database goes: a DROP that has to fight for it holds the sweeps of other tests back.
@@ -113,8 +112,7 @@ async fn cluster(replicas: usize) -> Cluster {
     migrate::run(&connection_config(&config).unwrap(), migrations::runner()).await.unwrap();
     let store = Store::new(pool(&config).unwrap(), StoreConfig { call: PATIENCE });
     let (network, tasks) = (Arc::new(Network::default()), Tasks::new());
-    let sabotage = Sabotage::Nothing;
-    let mut cluster = Cluster { database, store, network, replicas: Vec::new(), tasks, sabotage };
+    let mut cluster = Cluster { database, store, network, replicas: Vec::new(), tasks };
     for _ in 0..replicas {
         cluster.add_replica();
     }
@@ -125,8 +123,7 @@ impl Cluster {
     fn add_replica(&mut self) {
         let sweep =
             SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(20) };
-        let config =
-            DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, sweep, sabotage: self.sabotage };
+        let config = DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, sweep };
         let hub =
             Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16));
         let wanted = Arc::new(Wanted::default());
@@ -394,5 +391,4 @@ async fn an_abandoned_handshake_leaves_nothing_behind() {
     again.until("still works").await;
 }
 
-mod sabotage;
 mod v2;

@@ -40,8 +40,15 @@ pub(super) enum Membership {
 }
 
 impl<T> Track<T> {
-    pub(super) fn new(generation: u64, gate: Gate<T>, since: Option<Xid>, now: Instant) -> Self {
-        Self { gate, generation, since, used_at: now, members: HashMap::new(), changes: VecDeque::new() }
+    pub(super) fn new(generation: u64, position: Option<Seq>, since: Option<Xid>, now: Instant) -> Self {
+        Self {
+            gate: Gate::new(position),
+            generation,
+            since,
+            used_at: now,
+            members: HashMap::new(),
+            changes: VecDeque::new(),
+        }
     }
 
     /// Applies what an entry says of membership. It must have been released by the gate.
@@ -141,7 +148,7 @@ mod tests {
     }
 
     fn track() -> Track<()> {
-        Track::new(1, Gate::new(Some(Seq(10))), None, Instant::now())
+        Track::new(1, Some(Seq(10)), None, Instant::now())
     }
 
     fn sees(track: &Track<()>, seq: i64) -> bool {

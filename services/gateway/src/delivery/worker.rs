@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::broadcast::{bid_farewell, broadcast, broadcast_unreadable, broadcast_watermark};
-use super::gate::{Gate, Need};
+use super::gate::Need;
 use super::log::{self, Item, Rows};
 use super::track::{Membership, Track};
 use super::{Context, Departures};
@@ -189,11 +189,10 @@ impl Worker {
     /// The conversation's track, begun if need be. Nothing can have come before the first entry.
     fn track(&mut self, conversation: ConversationId, seen: Seq, now: Instant) -> &mut Track<Item> {
         let (generations, since) = (&mut self.generations, self.cursor);
-        let is_open = self.context.sabotage.opens_gates();
         self.tracks.entry(conversation).or_insert_with(|| {
             *generations += 1;
             let position = (seen == Seq::ZERO.next()).then_some(Seq::ZERO);
-            Track::new(*generations, Gate::new(position).left_open(is_open), since, now)
+            Track::new(*generations, position, since, now)
         })
     }
 
@@ -201,10 +200,9 @@ impl Worker {
     fn attach(&mut self, user: UserId, group: &store::Membership, now: Instant) {
         let Some(presence) = self.present.get_mut(&user) else { return };
         let (generations, since) = (&mut self.generations, self.cursor);
-        let is_open = self.context.sabotage.opens_gates();
         let track = self.tracks.entry(group.conversation).or_insert_with(|| {
             *generations += 1;
-            Track::new(*generations, Gate::new(Some(group.last_seq)).left_open(is_open), since, now)
+            Track::new(*generations, Some(group.last_seq), since, now)
         });
         let deserted = track.is_deserted();
         // A track that nobody needed may lag behind: what was said before this socket came is no news to it.
@@ -310,9 +308,6 @@ impl Worker {
             }
             return;
         };
-        if self.context.sabotage.leaves_holes() && matches!(need, Need::Fill { .. }) {
-            return;
-        }
         let ticket = Ticket { conversation, generation: track.generation };
         let Some(inputs) = self.inputs.upgrade() else { return };
         let (context, since) = (Arc::clone(&self.context), track.since);

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use messenger_chassis::telemetry;
@@ -10,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
 
-use super::{Job, LaneConfig, early};
+use super::{Job, LaneConfig};
 use crate::delivery::Delivery;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::error::GatewayError;
@@ -45,22 +44,16 @@ pub(super) struct Committer {
     delivery: Arc<Delivery>,
     config: LaneConfig,
     waits: Arc<Waits>,
-    batches: AtomicU64,
 }
 
 impl Committer {
     pub(super) fn new(store: Store, delivery: Arc<Delivery>, config: LaneConfig, waits: Arc<Waits>) -> Self {
-        Self { store, delivery, config, waits, batches: AtomicU64::new(0) }
+        Self { store, delivery, config, waits }
     }
 
     /// Commits a lane's batch and returns, in order, the jobs of conversations that are locked.
     pub(super) async fn commit(&self, batch: Vec<Job>) -> Vec<Job> {
         metrics::histogram!("gateway_batch_rows").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-        let number = self.batches.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.config.sabotage.loses_batch(number) {
-            early::acknowledge(&self.store, batch).await;
-            return Vec::new();
-        }
         self.commit_parts(batch, Locked::Skip).await
     }
 

@@ -6,7 +6,6 @@
 //! answered after its commit, never before.
 
 mod commit;
-mod early;
 mod lane;
 mod parking;
 
@@ -24,7 +23,6 @@ use crate::domain::error::GatewayError;
 use crate::domain::event::Author;
 use crate::domain::ids::ConversationId;
 use crate::domain::reply::Receipt;
-use crate::sabotage::Sabotage;
 use crate::store::{Draft, Store};
 
 /// Sizes of the lanes.
@@ -43,8 +41,6 @@ pub struct LaneConfig {
     pub waits: usize,
     /// Sends that may wait for one locked conversation; more are refused.
     pub parked: usize,
-    /// What is broken on purpose.
-    pub sabotage: Sabotage,
 }
 
 /// What a send is answered with, after its commit.

@@ -16,7 +16,6 @@ use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::{Seq, UserId};
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
-use crate::sabotage::Sabotage;
 use crate::store::{StoreConfig, migrations};
 
 /// For everything that has to come in the end, on a busy machine.
@@ -47,15 +46,8 @@ impl Drop for Fixture {
     }
 }
 
-const CONFIG: LaneConfig = LaneConfig {
-    lanes: 1,
-    queue: 10_000,
-    batch: 64,
-    patience: ROOM,
-    waits: 2,
-    parked: 5_000,
-    sabotage: Sabotage::Nothing,
-};
+const CONFIG: LaneConfig =
+    LaneConfig { lanes: 1, queue: 10_000, batch: 64, patience: ROOM, waits: 2, parked: 5_000 };
 
 async fn fixture(config: LaneConfig) -> Fixture {
     let database = messenger_support::database().await;
@@ -74,7 +66,6 @@ async fn fixture(config: LaneConfig) -> Fixture {
             queue: 10_000,
             log_reads: 1,
             sweep: SweepConfig { interval: ROOM, interval_in_doubt: ROOM },
-            sabotage: Sabotage::Nothing,
         },
         Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16)),
         Arc::new(Silence),
@@ -258,20 +249,4 @@ async fn patience_and_room_hold_for_parked_sends() {
     lock.release().await;
     answered(fixture.submit(&draft(&dialogs, 0, "again"))).await.unwrap();
     assert_eq!(fixture.texts(dialogs[0]).await, ["again"]);
-}
-
-/// The sabotage is worth its name: what it acknowledges is not in the log, and everything else is.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_early_acknowledgement_loses_messages() {
-    let fixture = fixture(LaneConfig { sabotage: Sabotage::AckBeforeCommit, ..CONFIG }).await;
-    let dialogs = fixture.dialogs(1).await;
-    let mut seqs = Vec::new();
-    for number in 1..=41 {
-        let receipt = answered(fixture.submit(&draft(&dialogs, 0, &format!("{number}")))).await.unwrap();
-        seqs.push(receipt.seq.0);
-    }
-    let stored = fixture.texts(dialogs[0]).await;
-    assert_eq!(stored.len(), 39);
-    assert!(!stored.contains(&"20".to_owned()) && !stored.contains(&"40".to_owned()));
-    assert_eq!(seqs[18..21], [19, 20, 20], "the lost one had the place of its successor");
 }

@@ -23,7 +23,6 @@ use crate::domain::sync::Sync;
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
 use crate::lanes::{LaneConfig, Lanes};
-use crate::sabotage::Sabotage;
 use crate::store::{Store, StoreConfig, migrations};
 use crate::usecase;
 
@@ -144,21 +143,13 @@ async fn replica() -> Replica {
     let tasks = Tasks::new();
     let sweep =
         SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(50) };
-    let delivery_config =
-        DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep, sabotage: Sabotage::Nothing };
+    let delivery_config = DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep };
     let directory: Arc<dyn Directory> = Arc::new(StaticDirectory::of(&[(1, "Patrick0"), (2, "Patrick1")]));
     let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
     let delivery =
         Delivery::start(delivery_config, hub, Arc::new(NoBus), store.clone(), Arc::clone(&directory), &tasks);
-    let lane_config = LaneConfig {
-        lanes: 1,
-        queue: 1_000,
-        batch: 64,
-        patience: PATIENCE,
-        waits: 2,
-        parked: 1_000,
-        sabotage: Sabotage::Nothing,
-    };
+    let lane_config =
+        LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE, waits: 2, parked: 1_000 };
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
     let limits =
         usecase::Limits { group_members: 10, conversations: 10, dialogs_cached: 100, receipt_members: 5 };

@@ -124,16 +124,14 @@ pub(super) const PACKAGES: &[Package] = &[
             ("session", &["usecase", "delivery", "dialect", "hub", "domain"]),
             ("auth", &["dialect", "domain"]),
             ("usecase", &["store", "lanes", "delivery", "fanout", "directory", "domain"]),
-            ("lanes", &["store", "delivery", "sabotage", "domain"]),
-            ("delivery", &["hub", "fanout", "store", "directory", "dialect", "sabotage", "domain"]),
+            ("lanes", &["store", "delivery", "domain"]),
+            ("delivery", &["hub", "fanout", "store", "directory", "dialect", "domain"]),
             ("hub", &["dialect", "domain"]),
             ("dialect", &["domain"]),
             ("fanout", &["domain"]),
             // What verifies tokens is fetched where gRPC is spoken.
             ("directory", &["auth", "domain"]),
             ("store", &["domain"]),
-            // Only what a fault suite must be able to break may ask it.
-            ("sabotage", &[]),
             ("domain", &[]),
         ],
     },
@@ -152,7 +150,6 @@ const GATEWAY: &[&str] = &[
     "fanout",
     "directory",
     "store",
-    "sabotage",
     "domain",
 ];
 

@@ -25,7 +25,6 @@ use crate::domain::reply::{Place, Receipt};
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
 use crate::lanes::LaneConfig;
-use crate::sabotage::Sabotage;
 use crate::store::{StoreConfig, migrations};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -79,8 +78,7 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
     let store = Store::new(pool(&postgres).unwrap(), StoreConfig { call: PATIENCE });
     let tasks = Tasks::new();
     let sweep = SweepConfig { interval: PATIENCE, interval_in_doubt: PATIENCE };
-    let delivery_config =
-        DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep, sabotage: Sabotage::Nothing };
+    let delivery_config = DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep };
     let bus = Arc::new(DeafBus::default());
     let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
     let delivery = Delivery::start(
@@ -91,15 +89,8 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
         Arc::clone(&directory),
         &tasks,
     );
-    let lane_config = LaneConfig {
-        lanes: 1,
-        queue: 1_000,
-        batch: 64,
-        patience: PATIENCE,
-        parked: 1_000,
-        waits: 2,
-        sabotage: Sabotage::Nothing,
-    };
+    let lane_config =
+        LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE, parked: 1_000, waits: 2 };
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
     let limits = Limits { group_members: 5, conversations: 50, dialogs_cached: 100, receipt_members: 2 };
     let messenger = Messenger::new(store, lanes, delivery, directory, limits);
