@@ -5,6 +5,7 @@
 
 mod broadcast;
 mod gate;
+mod held;
 mod log;
 mod sweep;
 mod track;
@@ -33,6 +34,22 @@ use worker::{Input, Worker};
 /// How long a handshake waits for the first sweep of a replica that has just started.
 const FIRST_SWEEP: Duration = Duration::from_secs(2);
 
+/// What all workers together may keep in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of entries that wait behind holes; beyond them the log is read instead.
+    pub held_bytes: usize,
+    /// Conversations with a position. Beyond them those are given up that a sweep has overtaken; others stay.
+    pub tracked: usize,
+}
+
+impl Bounds {
+    /// The part of one of so many workers.
+    fn of_one(self, workers: usize) -> Self {
+        Self { held_bytes: self.held_bytes / workers, tracked: self.tracked / workers }
+    }
+}
+
 /// Sizes of the delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryConfig {
@@ -42,6 +59,8 @@ pub struct DeliveryConfig {
     pub queue: usize,
     /// Reads of the log at once.
     pub log_reads: usize,
+    /// What may be kept in memory.
+    pub bounds: Bounds,
     /// Rhythm of the sweep.
     pub sweep: SweepConfig,
 }
@@ -123,7 +142,7 @@ impl Delivery {
             tasks: tasks.clone(),
             swept: watch::Sender::new(None),
         });
-        let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();
+        let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config)).collect();
         let sweep_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
@@ -253,10 +272,15 @@ impl Drop for Attachment {
     }
 }
 
-fn start_worker(context: &Arc<Context>, queue: usize) -> Inlet {
-    let (inputs, receiver) = mpsc::channel(queue);
+fn start_worker(context: &Arc<Context>, config: DeliveryConfig) -> Inlet {
+    let (inputs, receiver) = mpsc::channel(config.queue);
     let departures = Arc::new(Departures::default());
-    let worker = Worker::new(Arc::clone(context), Arc::clone(&departures), inputs.downgrade());
+    let worker = Worker::new(
+        Arc::clone(context),
+        Arc::clone(&departures),
+        inputs.downgrade(),
+        config.bounds.of_one(config.workers),
+    );
     context.tasks.spawn_essential("delivery worker", worker.run(receiver));
     Inlet { inputs, departures }
 }

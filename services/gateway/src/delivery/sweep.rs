@@ -70,7 +70,7 @@ pub(super) async fn sweep(
 async fn hand_over(workers: &[mpsc::Sender<Input>], swept: Sweep) {
     for head in swept.heads {
         let worker = &workers[worker_of(head.conversation, workers.len())];
-        if worker.send(Input::Head(head)).await.is_err() {
+        if worker.send(Input::SweptHead(head)).await.is_err() {
             return;
         }
     }

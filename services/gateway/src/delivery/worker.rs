@@ -6,19 +6,22 @@
 //! new track finds its position there. A group whose last member here was taken out keeps its track for a while: what
 //! it has delivered may lie after `cursor`, and a member who comes back must not hear it again.
 
+mod forgetting;
+
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use self::forgetting::Looks;
 use super::broadcast::{bid_farewell, broadcast, broadcast_unreadable, broadcast_watermark};
 use super::gate::Need;
+use super::held::Shelf;
 use super::log::{self, Item, Rows};
 use super::track::{Membership, Track};
-use super::{Context, Departures};
+use super::{Bounds, Context, Departures};
 use crate::domain::entry::Head;
 use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
@@ -27,8 +30,6 @@ use crate::store;
 
 /// Inputs taken at once.
 const BATCH: usize = 256;
-/// A dialog in which nothing happened for this long is forgotten, and a group that has no member here any more.
-const IDLE: Duration = Duration::from_secs(600);
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(super) enum Input {
     Event(Arc<Event>, Option<Box<str>>),
     /// The log of a conversation reaches this far.
     Head(Head),
+    /// The same, found by a sweep: all up to there lies before the cursor that follows.
+    SweptHead(Head),
     /// A member's watermark has moved.
     Watermark(Watermark),
     /// The sweep has handed over every entry before this transaction id.
@@ -73,12 +76,12 @@ pub(super) struct Worker {
     inputs: mpsc::WeakSender<Input>,
     tracks: HashMap<ConversationId, Track<Item>>,
     present: HashMap<UserId, Presence>,
-    due: VecDeque<(Instant, ConversationId)>,
+    due: BTreeSet<(Instant, ConversationId)>,
+    shelf: Shelf,
     cursor: Option<Xid>,
     generations: u64,
-    swept_idle_at: Instant,
-    /// Tracks counted in the gauge, which all workers share.
-    counted: usize,
+    bounds: Bounds,
+    looks: Looks,
 }
 
 impl Worker {
@@ -86,6 +89,7 @@ impl Worker {
         context: Arc<Context>,
         departures: Arc<Departures>,
         inputs: mpsc::WeakSender<Input>,
+        bounds: Bounds,
     ) -> Self {
         Self {
             context,
@@ -93,11 +97,12 @@ impl Worker {
             inputs,
             tracks: HashMap::new(),
             present: HashMap::new(),
-            due: VecDeque::new(),
+            due: BTreeSet::new(),
+            shelf: Shelf::new(bounds.held_bytes),
             cursor: None,
             generations: 0,
-            swept_idle_at: Instant::now(),
-            counted: 0,
+            bounds,
+            looks: Looks::new(Instant::now()),
         }
     }
 
@@ -105,7 +110,7 @@ impl Worker {
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Input>) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let due = self.due.front().map(|(at, _)| *at);
+            let due = self.due.first().map(|(at, _)| *at);
             tokio::select! {
                 count = queue.recv_many(&mut batch, BATCH) => if count == 0 { return },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -123,20 +128,21 @@ impl Worker {
             Input::Event(event, trace) => self.event(event, trace, now),
             Input::Head(head) => self.head(&head, now),
             Input::Watermark(watermark) => self.watermark(&watermark),
-            Input::Swept(cursor) => {
-                self.cursor = Some(cursor);
-                self.forget_idle(now);
-            }
+            Input::SweptHead(head) => self.swept_head(&head, now),
+            Input::Swept(cursor) => self.swept(cursor, now),
             Input::Present(user) => self.present.entry(user).or_default().sockets += 1,
             Input::Groups(user, groups, done) => {
                 groups.iter().for_each(|group| self.attach(user, group, now));
                 // A handshake that was given up has dropped its end: nothing is owed.
                 let _ = done.send(());
             }
-            Input::Position(ticket, position) => self.answer(ticket, now, |track| match position {
-                Some(position) => track.gate.learn(position, now),
-                None => failed(track, now),
-            }),
+            Input::Position(ticket, position) => {
+                let cursor = self.cursor;
+                self.answer(ticket, now, |track| match position {
+                    Some(position) => learned(track, position, cursor, now),
+                    None => failed(track, now),
+                });
+            }
             Input::Filled(ticket, rows) => self.answer(ticket, now, |track| match rows {
                 Some(rows) => track.gate.fill(rows, now),
                 None => failed(track, now),
@@ -160,6 +166,15 @@ impl Worker {
         }
         self.track(head.conversation, head.seq, now).gate.see_head(head.seq, now);
         self.pursue(head.conversation, now);
+    }
+
+    fn swept_head(&mut self, head: &Head, now: Instant) {
+        if !self.concerns(head.conversation, head.users) {
+            return;
+        }
+        let track = self.track(head.conversation, head.seq, now);
+        track.swept = track.swept.max(Some(head.seq));
+        self.head(head, now);
     }
 
     /// Tells who is here of a watermark. It passes the gate by, so members hear only of what they have been sent: one who
@@ -186,12 +201,14 @@ impl Worker {
         self.tracks.get(&conversation).is_some_and(Track::is_followed) || users.is_some_and(present)
     }
 
-    /// The conversation's track, begun if need be. Nothing can have come before the first entry.
+    /// The conversation's track, begun if need be. Nothing can have come before the first entry, unless that is a late
+    /// copy and its track was evicted meanwhile.
     fn track(&mut self, conversation: ConversationId, seen: Seq, now: Instant) -> &mut Track<Item> {
+        let is_first = seen == Seq::ZERO.next() && !self.looks.evicted_lately(now);
         let (generations, since) = (&mut self.generations, self.cursor);
         self.tracks.entry(conversation).or_insert_with(|| {
             *generations += 1;
-            let position = (seen == Seq::ZERO.next()).then_some(Seq::ZERO);
+            let position = is_first.then_some(Seq::ZERO);
             Track::new(*generations, position, since, now)
         })
     }
@@ -230,13 +247,13 @@ impl Worker {
             let Some(track) = self.tracks.get_mut(&group) else { continue };
             track.detach(user);
             if track.is_deserted() {
-                self.tracks.remove(&group);
+                self.forget(group);
                 self.context.bus.leave(Channel::Conversation(group));
             }
         }
         for (dialog, peer) in presence.dialogs {
             if !self.present.contains_key(&peer) {
-                self.tracks.remove(&dialog);
+                self.forget(dialog);
             }
         }
         true
@@ -301,10 +318,15 @@ impl Worker {
 
     /// Gets what the gate needs now, or remembers when to look again.
     fn pursue(&mut self, conversation: ConversationId, now: Instant) {
+        self.weigh(conversation, now);
         let Some(track) = self.tracks.get_mut(&conversation) else { return };
+        // What has been lost is not late.
+        if !self.context.bus.is_healthy() {
+            track.gate.hurry();
+        }
         let Some(need) = track.gate.need(now) else {
             if let Some(due) = track.gate.due() {
-                self.due.push_back((due, conversation));
+                self.due.insert((due, conversation));
             }
             return;
         };
@@ -323,37 +345,40 @@ impl Worker {
         });
     }
 
-    fn serve_due(&mut self) {
-        let now = Instant::now();
-        while let Some((at, conversation)) = self.due.front().copied() {
-            if at > now {
-                return;
+    /// Keeps what is held within the limit: who has held something for longest gives it up and reads the log instead.
+    fn weigh(&mut self, conversation: ConversationId, now: Instant) {
+        if let Some(track) = self.tracks.get_mut(&conversation) {
+            self.shelf.note(conversation, &mut track.place, track.gate.held_bytes());
+        }
+        while let Some(oldest) = self.shelf.overfull() {
+            if let Some(track) = self.tracks.get_mut(&oldest) {
+                track.gate.spill();
+                self.shelf.note(oldest, &mut track.place, 0);
+                self.due.insert((now, oldest));
             }
-            self.due.pop_front();
-            self.pursue(conversation, now);
         }
     }
 
-    /// Forgets dialogs in which nothing happens. What comes later lies after `cursor` and finds its position anew.
-    fn forget_idle(&mut self, now: Instant) {
-        if now < self.swept_idle_at + IDLE / 10 {
-            return;
+    fn forget(&mut self, conversation: ConversationId) {
+        if let Some(mut track) = self.tracks.remove(&conversation) {
+            self.shelf.note(conversation, &mut track.place, 0);
         }
-        self.swept_idle_at = now;
-        self.tracks.retain(|_, track| {
-            !(track.is_deserted() && track.gate.is_settled() && now > track.used_at + IDLE)
-        });
-        let (count, before) = (self.tracks.len(), std::mem::replace(&mut self.counted, self.tracks.len()));
-        let gauge = metrics::gauge!("gateway_tracked_conversations");
-        match count.checked_sub(before) {
-            Some(more) => gauge.increment(as_count(more)),
-            None => gauge.decrement(as_count(before - count)),
+    }
+
+    fn serve_due(&mut self) {
+        let now = Instant::now();
+        while let Some((at, conversation)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, conversation));
+            self.pursue(conversation, now);
         }
     }
 }
 
-fn as_count(tracks: usize) -> u32 {
-    u32::try_from(tracks).unwrap_or(u32::MAX)
+fn learned(track: &mut Track<Item>, position: Seq, cursor: Option<Xid>, now: Instant) -> Vec<Item> {
+    if track.since <= cursor {
+        track.swept = track.swept.max(Some(position));
+    }
+    track.gate.learn(position, now)
 }
 
 fn failed(track: &mut Track<Item>, now: Instant) -> Vec<Item> {
@@ -366,3 +391,6 @@ fn note_dialog(present: &mut HashMap<UserId, Presence>, dialog: ConversationId, 
         presence.dialogs.insert(dialog, peer);
     }
 }
+
+#[cfg(test)]
+mod tests;
