@@ -6,6 +6,7 @@
 mod broadcast;
 mod gate;
 mod held;
+mod lag;
 mod log;
 mod sweep;
 mod track;
@@ -146,6 +147,7 @@ impl Delivery {
         let sweep_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
+        tasks.spawn_essential("sweep lag", lag::watch(Arc::clone(&context), stop.clone()));
         tasks.spawn_essential(
             "log sweep",
             sweep::sweep(Arc::clone(&context), inputs, config.sweep, Arc::clone(&sweep_now), stop),
