@@ -21,9 +21,14 @@ use crate::session::SessionConfig;
 use crate::store::StoreConfig;
 use crate::usecase;
 
+/// What the delivery and the lanes may hold at once by their defaults (2 lanes, 4 waits for locks, 1 look at a lock, 8 reads
+/// of the log, 1 sweep, 1 measurement of its lag: 17), and 7 for handshakes and requests that read.
+const CONNECTIONS: usize = 24;
+
 const POSTGRES: PostgresKeys = PostgresKeys {
     url: "GATEWAY_DATABASE_URL",
     connections: "GATEWAY_DATABASE_CONNECTIONS",
+    connections_default: CONNECTIONS,
     wait_ms: "GATEWAY_DATABASE_WAIT_MS",
     statement_ms: "GATEWAY_DATABASE_STATEMENT_MS",
 };
