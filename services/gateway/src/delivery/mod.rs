@@ -8,6 +8,7 @@ mod gate;
 mod held;
 mod lag;
 mod log;
+mod revocations;
 mod sweep;
 mod track;
 mod worker;
@@ -104,6 +105,7 @@ pub struct Delivery {
     context: Arc<Context>,
     workers: Vec<Inlet>,
     sweep_now: Arc<Notify>,
+    revocations_now: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -145,14 +147,18 @@ impl Delivery {
         });
         let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config)).collect();
         let sweep_now = Arc::new(Notify::new());
+        let revocations_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
+        let revocations =
+            revocations::watch(Arc::clone(&context), Arc::clone(&revocations_now), stop.clone());
+        tasks.spawn_essential("revocations", revocations);
         tasks.spawn_essential("sweep lag", lag::watch(Arc::clone(&context), stop.clone()));
         tasks.spawn_essential(
             "log sweep",
             sweep::sweep(Arc::clone(&context), inputs, config.sweep, Arc::clone(&sweep_now), stop),
         );
-        Arc::new(Self { context, workers, sweep_now })
+        Arc::new(Self { context, workers, sweep_now, revocations_now })
     }
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
@@ -250,6 +256,7 @@ impl Listener for Delivery {
 
     fn interrupted(&self) {
         self.sweep_now.notify_one();
+        self.revocations_now.notify_one();
     }
 }
 

@@ -394,4 +394,5 @@ async fn an_abandoned_handshake_leaves_nothing_behind() {
 }
 
 mod bounds;
+mod revocations;
 mod v2;
