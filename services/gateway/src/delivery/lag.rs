@@ -18,7 +18,8 @@ pub(super) async fn watch(context: Arc<Context>, stop: CancellationToken) {
         let Some(cursor) = *context.swept.borrow() else { continue };
         match context.store.oldest_unswept(cursor).await {
             Ok(age) => {
-                metrics::gauge!("gateway_sweep_lag_seconds").set(age.unwrap_or_default().as_secs_f64())
+                let seconds = age.unwrap_or_default().as_secs_f64();
+                metrics::gauge!("gateway_sweep_lag_seconds").set(seconds);
             }
             // The sweep itself has said so, in its own words.
             Err(error) => tracing::debug!(%error, "the lag of the sweep was not measured"),
