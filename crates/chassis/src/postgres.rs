@@ -30,7 +30,12 @@ impl PostgresConfig {
             url: SecretString::from(
                 env.required(keys.url, "PostgreSQL URL; its search_path option names the schema"),
             ),
-            connections: env.within(keys.connections, 16, 1..=1_000, "PostgreSQL connections at most"),
+            connections: env.within(
+                keys.connections,
+                keys.connections_default,
+                1..=1_000,
+                "PostgreSQL connections at most",
+            ),
             wait: env.millis(
                 keys.wait_ms,
                 2_000,
@@ -54,6 +59,8 @@ pub struct PostgresKeys {
     pub url: &'static str,
     /// Key of [`PostgresConfig::connections`].
     pub connections: &'static str,
+    /// Default of [`PostgresConfig::connections`].
+    pub connections_default: usize,
     /// Key of [`PostgresConfig::wait`].
     pub wait_ms: &'static str,
     /// Key of [`PostgresConfig::statement`].

@@ -78,6 +78,7 @@ impl Config {
         let keys = PostgresKeys {
             url: "ACCOUNTS_DATABASE_URL",
             connections: "ACCOUNTS_DATABASE_CONNECTIONS",
+            connections_default: 16,
             wait_ms: "ACCOUNTS_DATABASE_WAIT_MS",
             statement_ms: "ACCOUNTS_DATABASE_STATEMENT_MS",
         };

@@ -10,7 +10,7 @@ use messenger_chassis::telemetry::TelemetryConfig;
 use secrecy::SecretString;
 
 use crate::auth::TokenConfig;
-use crate::delivery::{DeliveryConfig, SweepConfig};
+use crate::delivery::{Bounds, DeliveryConfig, SweepConfig};
 use crate::dialect;
 use crate::directory::DirectoryConfig;
 use crate::fanout::RedisConfig;
@@ -23,9 +23,14 @@ use crate::session::SessionConfig;
 use crate::store::StoreConfig;
 use crate::usecase;
 
+/// What the delivery and the lanes may hold at once by their defaults (2 lanes, 4 waits for locks, 1 look at a lock, 8 reads
+/// of the log, 1 sweep, 1 measurement of its lag: 17), and 7 for handshakes and requests that read.
+const CONNECTIONS: usize = 24;
+
 const POSTGRES: PostgresKeys = PostgresKeys {
     url: "GATEWAY_DATABASE_URL",
     connections: "GATEWAY_DATABASE_CONNECTIONS",
+    connections_default: CONNECTIONS,
     wait_ms: "GATEWAY_DATABASE_WAIT_MS",
     statement_ms: "GATEWAY_DATABASE_STATEMENT_MS",
 };
@@ -248,6 +253,20 @@ fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
             "inputs that may wait for one delivery worker",
         ),
         log_reads: env.within("GATEWAY_LOG_READS", 8, 1..=1_000, "reads of the log at once that close holes"),
+        bounds: Bounds {
+            held_bytes: env.within(
+                "GATEWAY_HELD_BYTES",
+                64 << 20,
+                1 << 20..=1 << 40,
+                "bytes of entries that may wait behind holes; beyond them the log is read at once",
+            ),
+            tracked: env.within(
+                "GATEWAY_TRACKED_CONVERSATIONS",
+                1_000_000,
+                1_000..=100_000_000,
+                "conversations with a position; beyond them quiet ones without members here are forgotten",
+            ),
+        },
         sweep: SweepConfig {
             interval: env.millis(
                 "GATEWAY_SWEEP_MS",

@@ -6,7 +6,10 @@
 mod broadcast;
 mod cursor;
 mod gate;
+mod held;
+mod lag;
 mod log;
+mod revocations;
 mod sweep;
 mod task;
 mod track;
@@ -37,6 +40,22 @@ use worker::{Input, Worker};
 /// How long a handshake waits for the first sweep of a replica that has just started.
 const FIRST_SWEEP: Duration = Duration::from_secs(2);
 
+/// What all workers together may keep in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of entries that wait behind holes; beyond them the log is read instead.
+    pub held_bytes: usize,
+    /// Conversations with a position. Beyond them those are given up that a sweep has overtaken; others stay.
+    pub tracked: usize,
+}
+
+impl Bounds {
+    /// The part of one of so many workers.
+    fn of_one(self, workers: usize) -> Self {
+        Self { held_bytes: self.held_bytes / workers, tracked: self.tracked / workers }
+    }
+}
+
 /// Sizes of the delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryConfig {
@@ -46,6 +65,8 @@ pub struct DeliveryConfig {
     pub queue: usize,
     /// Reads of the log at once.
     pub log_reads: usize,
+    /// What may be kept in memory.
+    pub bounds: Bounds,
     /// Rhythm of the sweep.
     pub sweep: SweepConfig,
     /// Defects for the tests of the tests.
@@ -90,6 +111,7 @@ pub struct Delivery {
     context: Arc<Context>,
     workers: Vec<Inlet>,
     sweep_now: Arc<Notify>,
+    revocations_now: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -131,13 +153,18 @@ impl Delivery {
         });
         let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config)).collect();
         let sweep_now = Arc::new(Notify::new());
+        let revocations_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
+        let revocations =
+            revocations::watch(Arc::clone(&context), Arc::clone(&revocations_now), stop.clone());
+        tasks.spawn_essential("revocations", revocations);
+        tasks.spawn_essential("sweep lag", lag::watch(Arc::clone(&context), stop.clone()));
         tasks.spawn_essential(
             "log sweep",
             sweep::sweep(Arc::clone(&context), inputs, config, Arc::clone(&sweep_now), stop),
         );
-        Arc::new(Self { context, workers, sweep_now })
+        Arc::new(Self { context, workers, sweep_now, revocations_now })
     }
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
@@ -228,6 +255,7 @@ impl Listener for Delivery {
 
     fn interrupted(&self) {
         self.sweep_now.notify_one();
+        self.revocations_now.notify_one();
     }
 }
 
@@ -256,8 +284,9 @@ fn start_worker(context: &Arc<Context>, config: DeliveryConfig) -> Inlet {
     let (inputs, receiver) = mpsc::channel(config.queue);
     let departures = Arc::new(Departures::default());
     let (hub, bus) = (Arc::clone(&context.hub), Arc::clone(&context.bus));
-    let worker = Worker::new(hub, bus, Arc::clone(&departures), Instant::now()).sabotaged(config.sabotage);
-    let run = task::run(worker, Arc::clone(context), receiver, inputs.downgrade());
+    let bounds = config.bounds.of_one(config.workers);
+    let worker = Worker::new(hub, bus, Arc::clone(&departures), bounds, Instant::now());
+    let run = task::run(worker.sabotaged(config.sabotage), Arc::clone(context), receiver, inputs.downgrade());
     context.tasks.spawn_essential("delivery worker", run);
     Inlet { inputs, departures }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::*;
-use crate::delivery::{DeliveryConfig, SweepConfig};
+use crate::delivery::{Bounds, DeliveryConfig, SweepConfig};
 use crate::directory::StaticDirectory;
 use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::{Seq, UserId};
@@ -66,6 +66,7 @@ async fn fixture(config: LaneConfig) -> Fixture {
             workers: 1,
             queue: 10_000,
             log_reads: 1,
+            bounds: Bounds { held_bytes: 1 << 20, tracked: 1_000 },
             sweep: SweepConfig { interval: ROOM, interval_in_doubt: ROOM },
             sabotage: Sabotage::default(),
         },
