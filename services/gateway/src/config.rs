@@ -10,7 +10,7 @@ use messenger_chassis::telemetry::TelemetryConfig;
 use secrecy::SecretString;
 
 use crate::auth::TokenConfig;
-use crate::delivery::{Bounds, DeliveryConfig, SweepConfig};
+use crate::delivery::DeliveryConfig;
 use crate::dialect;
 use crate::directory::DirectoryConfig;
 use crate::fanout::RedisConfig;
@@ -18,7 +18,6 @@ use crate::http::SocketConfig;
 use crate::hub::OutboxLimits;
 use crate::lanes::LaneConfig;
 use crate::pause::PauseLimits;
-use crate::sabotage::Sabotage;
 use crate::session::SessionConfig;
 use crate::store::StoreConfig;
 use crate::usecase;
@@ -126,7 +125,7 @@ impl Config {
             directory: DirectoryConfig::read(&mut env),
             tokens: TokenConfig::read(&mut env),
             lanes: lanes(&mut env),
-            delivery: delivery(&mut env),
+            delivery: DeliveryConfig::read(&mut env),
             outbox: outbox(&mut env),
             socket: socket(&mut env),
             session: session(&mut env),
@@ -239,52 +238,6 @@ fn lanes(env: &mut Env<'_>) -> LaneConfig {
             5_000,
             16..=1_000_000,
             "sends that may wait for one locked conversation",
-        ),
-    }
-}
-
-fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
-    DeliveryConfig {
-        workers: env.within("GATEWAY_DELIVERY_WORKERS", 2, 1..=256, "delivery workers"),
-        queue: env.within(
-            "GATEWAY_DELIVERY_QUEUE",
-            10_000,
-            16..=1_000_000,
-            "inputs that may wait for one delivery worker",
-        ),
-        log_reads: env.within("GATEWAY_LOG_READS", 8, 1..=1_000, "reads of the log at once that close holes"),
-        bounds: Bounds {
-            held_bytes: env.within(
-                "GATEWAY_HELD_BYTES",
-                64 << 20,
-                1 << 20..=1 << 40,
-                "bytes of entries that may wait behind holes; beyond them the log is read at once",
-            ),
-            tracked: env.within(
-                "GATEWAY_TRACKED_CONVERSATIONS",
-                1_000_000,
-                1_000..=100_000_000,
-                "conversations with a position; beyond them quiet ones without members here are forgotten",
-            ),
-        },
-        sweep: SweepConfig {
-            interval: env.millis(
-                "GATEWAY_SWEEP_MS",
-                250,
-                10..=60_000,
-                "pause between sweeps of the log, milliseconds",
-            ),
-            interval_in_doubt: env.millis(
-                "GATEWAY_SWEEP_IN_DOUBT_MS",
-                100,
-                10..=60_000,
-                "the same while Redis is in doubt, milliseconds",
-            ),
-        },
-        sabotage: env.parsed(
-            "GATEWAY_SABOTAGE",
-            Sabotage::default(),
-            "none; a debug build breaks its promise with ack-before-commit, gate-off or sweep-off, to prove its tests",
         ),
     }
 }

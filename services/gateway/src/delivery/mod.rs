@@ -4,6 +4,7 @@
 //! workers by hash of the conversation; their gates put them in order.
 
 mod broadcast;
+mod config;
 mod cursor;
 mod gate;
 mod held;
@@ -15,7 +16,7 @@ mod task;
 mod track;
 mod worker;
 
-pub use sweep::SweepConfig;
+pub use config::{Bounds, DeliveryConfig, SweepConfig};
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,46 +33,12 @@ use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, UserId, Xid};
 use crate::fanout::{Bus, Channel, Listener, Rung};
 use crate::hub::{Hub, Outbox, Registration};
-use crate::sabotage::Sabotage;
 use crate::store::{Store, StoreError};
 
 use worker::{Input, Worker};
 
 /// How long a handshake waits for the first sweep of a replica that has just started.
 const FIRST_SWEEP: Duration = Duration::from_secs(2);
-
-/// What all workers together may keep in memory.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Bytes of entries that wait behind holes; beyond them the log is read instead.
-    pub held_bytes: usize,
-    /// Conversations with a position. Beyond them those are given up that a sweep has overtaken; others stay.
-    pub tracked: usize,
-}
-
-impl Bounds {
-    /// The part of one of so many workers.
-    fn of_one(self, workers: usize) -> Self {
-        Self { held_bytes: self.held_bytes / workers, tracked: self.tracked / workers }
-    }
-}
-
-/// Sizes of the delivery.
-#[derive(Debug, Clone, Copy)]
-pub struct DeliveryConfig {
-    /// Workers; conversations are spread over them.
-    pub workers: usize,
-    /// Inputs that may wait for one worker; more are dropped and found by the sweep.
-    pub queue: usize,
-    /// Reads of the log at once.
-    pub log_reads: usize,
-    /// What may be kept in memory.
-    pub bounds: Bounds,
-    /// Rhythm of the sweep.
-    pub sweep: SweepConfig,
-    /// Defects for the tests of the tests.
-    pub sabotage: Sabotage,
-}
 
 /// What every part of the delivery needs.
 pub(crate) struct Context {

@@ -11,15 +11,6 @@ use super::worker::Input;
 use super::{Context, DeliveryConfig};
 use crate::sabotage::Defect;
 
-/// How often the log is swept.
-#[derive(Debug, Clone, Copy)]
-pub struct SweepConfig {
-    /// While rings arrive.
-    pub interval: Duration,
-    /// While they are in doubt.
-    pub interval_in_doubt: Duration,
-}
-
 /// Sweeps until the stop. `now` asks for a sweep at once.
 pub(super) async fn sweep(
     context: Arc<Context>,

@@ -126,9 +126,8 @@ impl Cluster {
     fn add_replica(&mut self) {
         let sweep =
             SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(20) };
-        let sabotage = Sabotage::default();
-        let config =
-            DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, bounds: self.bounds, sweep, sabotage };
+        let (bounds, sabotage) = (self.bounds, Sabotage::default());
+        let config = DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, bounds, sweep, sabotage };
         let hub =
             Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16));
         let wanted = Arc::new(Wanted::default());

@@ -8,15 +8,16 @@
 //! it has delivered may lie after `cursor`, and a member who comes back must not hear it again.
 
 mod forgetting;
+mod presence;
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::forgetting::Looks;
+use self::presence::{Presence, note_dialog};
 use super::broadcast::{bid_farewell, broadcast, broadcast_unreadable, broadcast_watermark};
 use super::gate::Need;
 use super::held::Shelf;
@@ -68,14 +69,6 @@ pub(super) struct Read {
     pub(super) need: Need,
     /// The cursor before which the track's position lies.
     pub(super) since: Option<Xid>,
-}
-
-/// A user with sockets here.
-#[derive(Debug, Default)]
-struct Presence {
-    sockets: usize,
-    groups: HashSet<ConversationId>,
-    dialogs: HashMap<ConversationId, UserId>,
 }
 
 pub(super) struct Worker {
@@ -238,68 +231,6 @@ impl Worker {
         })
     }
 
-    /// A present user is in this group.
-    fn attach(&mut self, user: UserId, group: &store::Membership, now: Instant) {
-        let Some(presence) = self.present.get_mut(&user) else { return };
-        let (generations, since) = (&mut self.generations, self.cursor);
-        // Of a log that is growing, something may be on its way that concerns others here, or this user's other sockets:
-        // all of it goes through the gate, and this socket's floor holds back what is no news to it.
-        let position = (!group.is_recent).then_some(group.last_seq);
-        let track = self.tracks.entry(group.conversation).or_insert_with(|| {
-            *generations += 1;
-            Track::new(*generations, position, since, now)
-        });
-        if group.is_recent {
-            track.gate.see_head(group.last_seq, now);
-        }
-        let deserted = track.is_deserted();
-        // A track that nobody needed may lag behind: what was said before this socket came is no news to it.
-        let lags = deserted && !group.is_recent;
-        let from = if lags { group.joined_seq.max(group.last_seq.next()) } else { group.joined_seq };
-        if track.attach(user, from, group.last_seq) {
-            presence.groups.insert(group.conversation);
-            if deserted {
-                self.bus.join(Channel::Conversation(group.conversation));
-            }
-        }
-        self.pursue(group.conversation, now);
-    }
-
-    /// One socket of the user is gone. With the last one, what only that user wanted to hear is forgotten: a position
-    /// kept without listening would be wrong when the user comes back. False when a presence of the user still waits
-    /// in the queue.
-    fn depart(&mut self, user: UserId) -> bool {
-        let Entry::Occupied(mut entry) = self.present.entry(user) else { return false };
-        // Who is here cannot be the last one to go: either that is another socket, whose presence still waits in the queue,
-        // or another one is opening, which hears already what is delivered.
-        if entry.get().sockets == 1 && self.hub.has(user) {
-            return false;
-        }
-        entry.get_mut().sockets -= 1;
-        if entry.get().sockets > 0 {
-            return true;
-        }
-        let presence = entry.remove();
-        for group in presence.groups {
-            let Some(track) = self.tracks.get_mut(&group) else { continue };
-            track.detach(user);
-            if track.is_deserted() {
-                self.bus.leave(Channel::Conversation(group));
-                // What it still waits for may bring in somebody who is here, and if somebody is here who was taken out, it
-                // knows what he has heard.
-                if track.gate.is_settled() && !track.has_dismissed(|user| self.present.contains_key(&user)) {
-                    self.forget(group);
-                }
-            }
-        }
-        for (dialog, peer) in presence.dialogs {
-            if !self.present.contains_key(&peer) {
-                self.forget(dialog);
-            }
-        }
-        true
-    }
-
     /// Applies an answer to the track that asked for it, if it still is the same.
     fn answer(&mut self, ticket: Ticket, now: Instant, apply: impl FnOnce(&mut Track<Item>) -> Vec<Item>) {
         let track = self.tracks.get_mut(&ticket.conversation);
@@ -413,12 +344,6 @@ fn learned(track: &mut Track<Item>, position: Seq, cursor: Option<Xid>, now: Ins
 fn failed(track: &mut Track<Item>, now: Instant) -> Vec<Item> {
     track.gate.failed(now);
     Vec::new()
-}
-
-fn note_dialog(present: &mut HashMap<UserId, Presence>, dialog: ConversationId, user: UserId, peer: UserId) {
-    if let Some(presence) = present.get_mut(&user) {
-        presence.dialogs.insert(dialog, peer);
-    }
 }
 
 #[cfg(test)]

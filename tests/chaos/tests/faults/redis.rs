@@ -33,5 +33,5 @@ async fn a_lossy_bus() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_and_the_database_dead_together() {
-    survives(Fault::KillRedisAndPostgres, Duration::from_secs(2), ms(2000), ms(6000)).await;
+    survives(Fault::KillRedisAndPostgres, Duration::from_secs(2), ms(2000), ms(9000)).await;
 }
