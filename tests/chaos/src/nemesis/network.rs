@@ -31,7 +31,8 @@ impl Nemesis {
         link.heal();
     }
 
-    pub(super) async fn lossy_bus(&mut self, lasting: Duration) {
+    /// Redis' messages to all gateways are lost and swapped for a while.
+    pub async fn lossy_bus(&mut self, lasting: Duration) {
         let lossy = Faults { pushes: Some(LOSSY), ..Faults::default() };
         let links = || (0..GATEWAYS).map(|index| self.cluster.links(index).redis());
         links().for_each(|link| link.set(Direction::ToClient, lossy.clone()));

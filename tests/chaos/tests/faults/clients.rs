@@ -23,6 +23,18 @@ async fn a_storm_of_clients() {
     report.assert_kept();
 }
 
+/// The sweep steps far back when the database was away: what it finds again is no news to those who came later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_news_stays_old_for_those_who_came_back() {
+    let report = disturbed(PLAN, async |nemesis| {
+        nemesis.strike(Fault::Storm, Duration::ZERO).await?;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        nemesis.strike(Fault::CrashPostgres, Duration::ZERO).await
+    })
+    .await;
+    report.assert_kept();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open_clients() {
     survives(Fault::HalfOpenClients, Duration::from_secs(5), ms(8000), ms(9000)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messenger_chaos::nemesis::Fault;
+use messenger_chaos::nemesis::{Fault, Nemesis};
 
 use crate::run::{PLAN, disturbed, ms, slowest_sends, survives};
 
@@ -40,7 +40,33 @@ async fn a_held_lock_delays_its_conversation_alone() {
     report.assert_kept();
 }
 
+/// Rings go on, and what they do not bring waits; operators see it, and it comes as soon as the transaction ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_transaction() {
-    survives(Fault::LongTransaction, Duration::from_secs(6), ms(500), ms(1000)).await;
+async fn a_long_transaction_holds_up_repairs_alone() {
+    let mut lag = 0.0;
+    let report = disturbed(PLAN, async |nemesis| {
+        nemesis
+            .as_fault("long transaction, lossy bus", async |nemesis| {
+                let mut somebody = nemesis.cluster().messages().await;
+                let transaction = somebody.transaction().await?;
+                transaction.execute("SELECT pg_current_xact_id()", &[]).await?;
+                nemesis.lossy_bus(ms(6000)).await;
+                lag = sweep_lag(nemesis).await;
+                Ok(transaction.rollback().await?)
+            })
+            .await
+    })
+    .await;
+    assert!(lag > 3.0, "after six seconds the gauge says {lag}");
+    let slow = report.verdict.delivery.disturbed.max() / 1_000_000;
+    assert!(slow < 9, "not repaired within a second or two: {report}");
+    report.assert_kept();
+}
+
+/// What a gateway says of the age of what its sweeps have not passed, in seconds.
+async fn sweep_lag(nemesis: &mut Nemesis) -> f64 {
+    let admin = nemesis.cluster().gateway(0).admin().to_owned();
+    let (_, metrics) = messenger_support::get(&admin, "/metrics").await.unwrap();
+    let value = metrics.lines().find_map(|line| line.strip_prefix("gateway_sweep_lag_seconds "));
+    value.and_then(|value| value.parse().ok()).unwrap_or_default()
 }
