@@ -133,7 +133,7 @@ impl Config {
             pause: pause(&mut env),
             isolation: env.millis(
                 "GATEWAY_ISOLATION_MS",
-                5_000,
+                3_000,
                 1_000..=3_600_000,
                 "time without reaching PostgreSQL, Redis or accounts after which sockets are sent elsewhere, milliseconds",
             ),

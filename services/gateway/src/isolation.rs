@@ -23,7 +23,7 @@ const PROBE: Duration = Duration::from_millis(500);
 /// Says whether something outside of this replica can be reached.
 pub type Probe = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Closes the sockets with [`Close::Restart`] whenever no probe has reached anything for `limit`, until `stop`.
+/// Closes the sockets with [`Close::CutOff`] whenever no probe has reached anything for `limit`, until `stop`.
 pub async fn watch(probes: Vec<Probe>, hub: Arc<Hub>, limit: Duration, stop: CancellationToken) {
     let mut reached_at = Instant::now();
     let mut is_isolated = false;
@@ -38,7 +38,7 @@ pub async fn watch(probes: Vec<Probe>, hub: Arc<Hub>, limit: Duration, stop: Can
         if is_isolated {
             let sockets = hub.all();
             metrics::counter!("gateway_isolated_closes_total").increment(sockets.len() as u64);
-            sockets.iter().for_each(|socket| socket.close(Close::Restart));
+            sockets.iter().for_each(|socket| socket.close(Close::CutOff));
         }
     }
 }
@@ -81,7 +81,7 @@ mod tests {
         let probes = reached.iter().map(probe).chain([hanging]).collect();
         let hub = Arc::new(Hub::new(OutboxLimits { bytes: 99, soft_bytes: 99, frames: 9 }, 1));
         let socket = hub.register(UserId(1), Dialect::V2);
-        let is_closed = || matches!(socket.outbox().drain(&mut Vec::new()), Drained::Closed(Close::Restart));
+        let is_closed = || matches!(socket.outbox().drain(&mut Vec::new()), Drained::Closed(Close::CutOff));
         let stop = CancellationToken::new();
         let mut watching = JoinSet::new();
         watching.spawn(watch(probes, Arc::clone(&hub), LIMIT, stop.clone()));

@@ -15,6 +15,8 @@ pub enum Close {
     Internal,
     /// This replica stops or restarts.
     Restart,
+    /// This replica is cut off from everything but its clients. On the wire as a restart.
+    CutOff,
     /// This replica has no room.
     Overloaded,
     /// The token expired or was revoked, or the account is gone.
@@ -38,7 +40,7 @@ impl Close {
             Self::BadText => 1007,
             Self::TooLarge => 1009,
             Self::Internal => 1011,
-            Self::Restart => 1012,
+            Self::Restart | Self::CutOff => 1012,
             Self::Overloaded => 1013,
             Self::Unauthorized => 4001,
             Self::Unreadable => 4004,
@@ -46,6 +48,11 @@ impl Close {
             Self::SlowConsumer => 4009,
             Self::NoHeartbeat => 4012,
         }
+    }
+
+    /// Whether requests in flight are answered before. Of a replica that is cut off none ever is.
+    pub fn is_patient(self) -> bool {
+        self != Self::CutOff
     }
 
     /// The reason on the wire, at most 123 bytes.
@@ -56,7 +63,7 @@ impl Close {
             Self::BadText => "text must be UTF-8",
             Self::TooLarge => "frame too large",
             Self::Internal => "internal error",
-            Self::Restart => "server restart, reconnect",
+            Self::Restart | Self::CutOff => "server restart, reconnect",
             Self::Overloaded => "overloaded, reconnect later",
             Self::Unauthorized => "unauthorized",
             Self::Unreadable => "too many frames that are no requests",

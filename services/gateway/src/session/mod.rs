@@ -313,6 +313,14 @@ impl<W: Wire> Session<W> {
 
     /// Lets the requests in flight finish, then closes and waits for the client to do the same.
     async fn close(&mut self, reason: Close) -> Result<(), End> {
+        let mut out = if reason.is_patient() { self.last_replies().await } else { Vec::new() };
+        out.push(Outbound::Close(reason));
+        self.feed_all(out).await?;
+        while let Some(Ok(_)) = self.wire.next().await {}
+        Ok(())
+    }
+
+    async fn last_replies(&mut self) -> Vec<Outbound> {
         if let Step::Starting(tag, start) = std::mem::replace(&mut self.step, Step::Idle) {
             let started = start.await;
             self.push_reply(tag, started);
@@ -321,10 +329,7 @@ impl<W: Wire> Session<W> {
         while let Some((tag, result)) = self.replies.next().await {
             out.push(Outbound::Text(self.dialect.reply(&tag, &result).into()));
         }
-        out.push(Outbound::Close(reason));
-        self.feed_all(out).await?;
-        while let Some(Ok(_)) = self.wire.next().await {}
-        Ok(())
+        out
     }
 }
 
