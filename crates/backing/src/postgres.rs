@@ -2,6 +2,7 @@
 
 mod cluster;
 mod server;
+mod standby;
 
 use anyhow::{Context as _, Result};
 

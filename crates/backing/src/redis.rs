@@ -31,6 +31,10 @@ pub struct RedisOptions<'a> {
     pub url: Option<String>,
     /// Further lines of its configuration file.
     pub settings: &'a [&'a str],
+    /// Its password, where several servers must have the same; else one of its own.
+    pub password: Option<String>,
+    /// Whether it is started as a sentinel; `settings` say what it watches.
+    pub sentinel: bool,
     /// Where installed binaries are looked for.
     pub search: SearchPath,
 }
@@ -39,7 +43,8 @@ impl<'a> RedisOptions<'a> {
     /// Our own server in `place`, from wherever its binary is found.
     #[must_use]
     pub fn new(place: &'a Place) -> Self {
-        Self { place, url: None, settings: &[], search: SearchPath::system() }
+        let search = SearchPath::system();
+        Self { place, url: None, settings: &[], password: None, sentinel: false, search }
     }
 }
 
@@ -74,7 +79,14 @@ impl Redis {
             Some(program) => program,
             None => wheels::redis(options.place.root(), progress)?,
         };
-        Ok(Self(Source::Own(Box::new(RedisServer::start(program, options.place, options.settings)?))))
+        let launch = Launch {
+            place: options.place.clone(),
+            program,
+            settings: options.settings.iter().map(|line| (*line).to_owned()).collect(),
+            password: options.password.map_or_else(random_password, Ok)?,
+            sentinel: options.sentinel,
+        };
+        Ok(Self(Source::Own(Box::new(RedisServer::start(launch)?))))
     }
 
     /// URL of the server, password included.
@@ -118,21 +130,21 @@ struct Launch {
     program: PathBuf,
     settings: Vec<String>,
     password: String,
+    sentinel: bool,
 }
 
 impl RedisServer {
-    fn start(program: PathBuf, place: &Place, settings: &[&str]) -> Result<Self> {
-        stop_leftover(place)?;
-        place.make_dir(&folder(place))?;
-        let settings = settings.iter().map(|line| (*line).to_owned()).collect();
-        let launch = Launch { place: place.clone(), program, settings, password: random_password()? };
-        let mut remembered = remembered_port(place).filter(|port| is_free(*port));
+    fn start(launch: Launch) -> Result<Self> {
+        let place = launch.place.clone();
+        stop_leftover(&place)?;
+        place.make_dir(&folder(&place))?;
+        let mut remembered = remembered_port(&place).filter(|port| is_free(*port));
         let deadline = Instant::now() + START;
         loop {
             // Far from the place's PostgreSQL, which searches from the same seed.
             let port = remembered.take().map_or_else(|| free_port(place.seed().rotate_left(32)), Ok)?;
             if let Some(process) = launch.run(port, deadline)? {
-                place.write(&folder(place).join("port"), &port.to_string())?;
+                place.write(&folder(&place).join("port"), &port.to_string())?;
                 return Ok(Self { launch, port, process });
             }
         }
@@ -229,7 +241,8 @@ impl Launch {
         self.place.write(&configuration, &self.configuration(port))?;
         let log = self.place.create(&dir.join("log"))?;
         let mut command = self.place.command(&self.program);
-        command.arg(&configuration).stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log));
+        command.arg(&configuration).args(self.sentinel.then_some("--sentinel"));
+        command.stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log));
         let mut process = Process::spawn("Redis", &mut command, Signal::SIGTERM)?;
         while Instant::now() < deadline {
             if let Some(status) = process.exited()? {

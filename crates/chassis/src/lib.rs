@@ -10,5 +10,6 @@ pub mod http;
 
 pub mod migrate;
 pub mod postgres;
+pub mod redis;
 
 pub mod telemetry;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::config::{LoadBalanceHosts, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 
@@ -29,7 +30,12 @@ impl PostgresConfig {
             url: SecretString::from(
                 env.required(keys.url, "PostgreSQL URL; its search_path option names the schema"),
             ),
-            connections: env.within(keys.connections, 16, 1..=1_000, "PostgreSQL connections at most"),
+            connections: env.within(
+                keys.connections,
+                keys.connections_default,
+                1..=1_000,
+                "PostgreSQL connections at most",
+            ),
             wait: env.millis(
                 keys.wait_ms,
                 2_000,
@@ -53,6 +59,8 @@ pub struct PostgresKeys {
     pub url: &'static str,
     /// Key of [`PostgresConfig::connections`].
     pub connections: &'static str,
+    /// Default of [`PostgresConfig::connections`].
+    pub connections_default: usize,
     /// Key of [`PostgresConfig::wait`].
     pub wait_ms: &'static str,
     /// Key of [`PostgresConfig::statement`].
@@ -66,6 +74,9 @@ pub struct BadUrl;
 
 /// Parses a URL and sets what every connection of ours has: time-outs on the server's side and a live-check on TCP.
 ///
+/// Of several hosts only the one that takes writes is used. They are tried in random order: one that accepts and then
+/// says nothing would use up the time of those behind it every time.
+///
 /// # Errors
 /// [`BadUrl`].
 pub fn connection_config(config: &PostgresConfig) -> Result<Config, BadUrl> {
@@ -75,9 +86,15 @@ pub fn connection_config(config: &PostgresConfig) -> Result<Config, BadUrl> {
         parsed.get_options().unwrap_or_default(),
         config.statement.as_millis()
     );
+    let hosts = u32::try_from(parsed.get_hosts().len()).unwrap_or(u32::MAX).max(1);
+    if hosts > 1 {
+        parsed
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .load_balance_hosts(LoadBalanceHosts::Random);
+    }
     parsed
         .options(options.trim())
-        .connect_timeout(config.wait)
+        .connect_timeout(config.wait / hosts)
         .keepalives_idle(Duration::from_secs(10))
         .keepalives_interval(Duration::from_secs(5))
         .keepalives_retries(3)
@@ -135,4 +152,26 @@ pub fn is_temporary(error: &tokio_postgres::Error) -> bool {
 /// The name of the constraint that the statement violated.
 pub fn violated_constraint(error: &tokio_postgres::Error) -> Option<&str> {
     error.as_db_error().and_then(|db| db.constraint())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> Config {
+        let wait = Duration::from_secs(2);
+        let config = PostgresConfig { url: url.into(), connections: 1, wait, statement: wait };
+        connection_config(&config).expect("a URL of PostgreSQL's")
+    }
+
+    #[test]
+    fn of_several_hosts_the_one_that_takes_writes_is_used_and_each_has_its_share_of_the_time() {
+        let several = config("postgres://u:p@a:1,b:2/messenger");
+        assert_eq!(several.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(several.get_load_balance_hosts(), LoadBalanceHosts::Random);
+        assert_eq!(several.get_connect_timeout(), Some(&Duration::from_secs(1)));
+        let one = config("postgres://u:p@a:1/messenger");
+        assert_eq!(one.get_target_session_attrs(), TargetSessionAttrs::Any);
+        assert_eq!(one.get_connect_timeout(), Some(&Duration::from_secs(2)));
+    }
 }

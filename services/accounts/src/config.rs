@@ -78,13 +78,16 @@ impl Config {
         let keys = PostgresKeys {
             url: "ACCOUNTS_DATABASE_URL",
             connections: "ACCOUNTS_DATABASE_CONNECTIONS",
+            connections_default: 16,
             wait_ms: "ACCOUNTS_DATABASE_WAIT_MS",
             statement_ms: "ACCOUNTS_DATABASE_STATEMENT_MS",
         };
         let config = Self {
             postgres: PostgresConfig::read(&mut env, &keys),
-            redis_url: env
-                .secret("ACCOUNTS_REDIS_URL", "Redis that carries change notices; none are sent without it"),
+            redis_url: env.secret(
+                "ACCOUNTS_REDIS_URL",
+                "Redis for change notices: a server, cluster nodes, or sentinels; none are sent without it",
+            ),
             redis_prefix: env.text(
                 "ACCOUNTS_REDIS_PREFIX",
                 "messenger",

@@ -23,10 +23,12 @@ use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::directory::{Accounts, Directory, GrpcDirectory, refresh_keys};
 use crate::domain::close::Close;
-use crate::fanout::{Bus, RedisBus};
+use crate::fanout::{Bus, Listener, RedisBus};
 use crate::http::{self, Handshakes};
 use crate::hub::Hub;
+use crate::isolation::{self, Probe};
 use crate::lanes::Lanes;
+use crate::pause;
 use crate::store::{Store, migrations};
 use crate::usecase::Messenger;
 
@@ -74,12 +76,16 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
 }
 
 fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readiness)> {
+    let sabotage = config.delivery.sabotage;
+    sabotage.announce();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store);
+    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store)
+        .sabotaged(sabotage);
     let accounts = Accounts::new(&config.directory);
     let keys = Arc::new(KeyRing::default());
     refresh_keys(accounts.clone(), Arc::clone(&keys), config.directory.keys_interval, tasks);
-    let directory: Arc<dyn Directory> = Arc::new(GrpcDirectory::start(accounts, &config.directory, tasks));
+    let directory: Arc<dyn Directory> =
+        Arc::new(GrpcDirectory::start(accounts.clone(), &config.directory, tasks));
 
     let hub = Arc::new(Hub::new(config.outbox, config.sockets_per_user));
     let (bus, driver) = RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
@@ -94,6 +100,13 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
     );
     driver.start(Arc::clone(&delivery) as Arc<_>, tasks);
     let lanes = Lanes::start(config.lanes, &store, &delivery, tasks);
+    let probes = probes(&bus, &store, &accounts);
+    tasks.spawn(
+        "isolation",
+        isolation::watch(probes, Arc::clone(&hub), config.isolation, tasks.stop().clone()),
+    );
+    let listener = Arc::clone(&delivery) as Arc<dyn Listener>;
+    tasks.spawn("pauses", pause::watch(config.pause, Arc::clone(&hub), listener, tasks.stop().clone()));
     tasks.spawn("drain", drain(hub, config.drain, tasks.stop().clone()));
 
     let readiness = readiness(&store, &keys, tasks);
@@ -126,6 +139,22 @@ fn readiness(store: &Store, keys: &Arc<KeyRing>, tasks: &Tasks) -> Readiness {
             let ready = keys.is_ready();
             async move { if ready { Ok(()) } else { Err("no signing keys yet".to_owned()) } }
         })
+}
+
+/// What tells whether this replica is cut off: the cheapest first.
+fn probes(bus: &Arc<dyn Bus>, store: &Store, accounts: &Accounts) -> Vec<Probe> {
+    let (bus, store, accounts) = (Arc::clone(bus), store.clone(), accounts.clone());
+    vec![
+        Box::new(move || Box::pin(std::future::ready(bus.is_healthy()))),
+        Box::new(move || {
+            let store = store.clone();
+            Box::pin(async move { store.check().await.is_ok() })
+        }),
+        Box::new(move || {
+            let accounts = accounts.clone();
+            Box::pin(async move { accounts.answers().await })
+        }),
+    ]
 }
 
 /// At the stop, tells the sockets that can hear it when their turn comes, and closes them evenly over `time`, so that they

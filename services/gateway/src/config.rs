@@ -10,20 +10,26 @@ use messenger_chassis::telemetry::TelemetryConfig;
 use secrecy::SecretString;
 
 use crate::auth::TokenConfig;
-use crate::delivery::{DeliveryConfig, SweepConfig};
+use crate::delivery::DeliveryConfig;
 use crate::dialect;
 use crate::directory::DirectoryConfig;
 use crate::fanout::RedisConfig;
 use crate::http::SocketConfig;
 use crate::hub::OutboxLimits;
 use crate::lanes::LaneConfig;
+use crate::pause::PauseLimits;
 use crate::session::SessionConfig;
 use crate::store::StoreConfig;
 use crate::usecase;
 
+/// What the delivery and the lanes may hold at once by their defaults (2 lanes, 4 waits for locks, 1 look at a lock, 8 reads
+/// of the log, 1 sweep, 1 measurement of its lag: 17), and 7 for handshakes and requests that read.
+const CONNECTIONS: usize = 24;
+
 const POSTGRES: PostgresKeys = PostgresKeys {
     url: "GATEWAY_DATABASE_URL",
     connections: "GATEWAY_DATABASE_CONNECTIONS",
+    connections_default: CONNECTIONS,
     wait_ms: "GATEWAY_DATABASE_WAIT_MS",
     statement_ms: "GATEWAY_DATABASE_STATEMENT_MS",
 };
@@ -65,6 +71,10 @@ pub struct Config {
     pub limits: usecase::Limits,
     /// Time over which the sockets are closed at a stop.
     pub drain: Duration,
+    /// When this process counts as having stood still.
+    pub pause: PauseLimits,
+    /// Time without a sign of anything but clients after which these are sent elsewhere.
+    pub isolation: Duration,
     /// Time after which a stop is hard.
     pub stop: Duration,
     /// Logs and traces.
@@ -115,11 +125,18 @@ impl Config {
             directory: DirectoryConfig::read(&mut env),
             tokens: TokenConfig::read(&mut env),
             lanes: lanes(&mut env),
-            delivery: delivery(&mut env),
+            delivery: DeliveryConfig::read(&mut env),
             outbox: outbox(&mut env),
             socket: socket(&mut env),
             session: session(&mut env),
             limits: limits(&mut env),
+            pause: pause(&mut env),
+            isolation: env.millis(
+                "GATEWAY_ISOLATION_MS",
+                5_000,
+                1_000..=3_600_000,
+                "time without reaching PostgreSQL, Redis or accounts after which sockets are sent elsewhere, milliseconds",
+            ),
             drain: env.millis(
                 "GATEWAY_DRAIN_MS",
                 5_000,
@@ -162,7 +179,9 @@ fn http_limits(env: &mut Env<'_>) -> HttpLimits {
 
 fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
     RedisConfig {
-        url: SecretString::from(env.required("GATEWAY_REDIS_URL", "Redis URL")),
+        url: SecretString::from(
+            env.required("GATEWAY_REDIS_URL", "Redis URL: a server, cluster nodes, or sentinels"),
+        ),
         prefix: env.text(
             "GATEWAY_REDIS_PREFIX",
             "messenger",
@@ -174,7 +193,7 @@ fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
             "GATEWAY_REDIS_TIMEOUT_MS",
             1_000,
             10..=60_000,
-            "time limit of a Redis call, milliseconds",
+            "time limit of a Redis call and of each address that is tried, milliseconds",
         ),
         heartbeat: env.millis(
             "GATEWAY_REDIS_HEARTBEAT_MS",
@@ -223,30 +242,20 @@ fn lanes(env: &mut Env<'_>) -> LaneConfig {
     }
 }
 
-fn delivery(env: &mut Env<'_>) -> DeliveryConfig {
-    DeliveryConfig {
-        workers: env.within("GATEWAY_DELIVERY_WORKERS", 2, 1..=256, "delivery workers"),
-        queue: env.within(
-            "GATEWAY_DELIVERY_QUEUE",
-            10_000,
-            16..=1_000_000,
-            "inputs that may wait for one delivery worker",
+fn pause(env: &mut Env<'_>) -> PauseLimits {
+    PauseLimits {
+        short: env.millis(
+            "GATEWAY_PAUSE_MS",
+            2_000,
+            200..=3_600_000,
+            "standstill of the process after which the log is swept at once, milliseconds",
         ),
-        log_reads: env.within("GATEWAY_LOG_READS", 8, 1..=1_000, "reads of the log at once that close holes"),
-        sweep: SweepConfig {
-            interval: env.millis(
-                "GATEWAY_SWEEP_MS",
-                250,
-                10..=60_000,
-                "pause between sweeps of the log, milliseconds",
-            ),
-            interval_in_doubt: env.millis(
-                "GATEWAY_SWEEP_IN_DOUBT_MS",
-                100,
-                10..=60_000,
-                "the same while Redis is in doubt, milliseconds",
-            ),
-        },
+        long: env.millis(
+            "GATEWAY_PAUSE_CLOSE_MS",
+            60_000,
+            200..=3_600_000,
+            "standstill of the process after which its sockets are sent elsewhere, milliseconds",
+        ),
     }
 }
 

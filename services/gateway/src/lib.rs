@@ -19,8 +19,11 @@ pub mod lanes;
 pub mod delivery;
 pub mod fanout;
 pub mod hub;
+pub mod isolation;
+pub mod pause;
 
 pub mod directory;
 pub mod store;
 
 pub mod domain;
+pub mod sabotage;

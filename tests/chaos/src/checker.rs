@@ -23,6 +23,9 @@ use facts::Facts;
 use stream::{Place, Stream};
 pub use verdict::{Class, Latency, Totals, Verdict, Violation};
 
+/// What was acknowledged so long before a socket was opened was stored before: a greeting may take a while.
+const OLD: Duration = Duration::from_secs(8);
+
 /// What counts as late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -127,7 +130,11 @@ impl Checker {
         let stream = self.streams.entry((device, conversation)).or_default();
         let visible = |from, to| windows.visible(device.user, conversation, from, to);
         match stream.receive(seq, number, visible) {
-            Place::Next => self.time(number, at, device, entry),
+            Place::Next => {
+                let begins_with_news = stream.begins_with_news();
+                self.time(number, at, device, entry);
+                self.check_news(number, device, entry, begins_with_news);
+            }
             Place::Filled => {}
             Place::Behind(record) => {
                 let what = format!("{} was shown {conversation}/{seq} behind a later one", who());
@@ -161,6 +168,20 @@ impl Checker {
                 micros / 1000
             );
             self.verdict.add(Class::Late, what, [record, number]);
+        }
+    }
+
+    /// A stream that begins somewhere begins when its socket was opened.
+    fn check_news(&mut self, number: u64, device: Device, entry: &Entry, begins_with_news: bool) {
+        let acknowledged = self.facts.acknowledged_at.get(&(entry.conversation, entry.seq));
+        let Some((acked, record)) = acknowledged.copied().filter(|_| begins_with_news) else { return };
+        let opened = self.devices.get(&device).map_or(0, |seen| seen.since);
+        if Duration::from_micros(opened.saturating_sub(acked)) > OLD {
+            let what = format!(
+                "socket {} of user {} was shown {}/{}, which was acknowledged long before it was opened",
+                device.number, device.user, entry.conversation, entry.seq
+            );
+            self.verdict.add(Class::Duplicated, what, [record, number]);
         }
     }
 

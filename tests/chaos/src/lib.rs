@@ -11,6 +11,7 @@ mod dump;
 pub mod history;
 mod load;
 pub mod nemesis;
+mod observer;
 mod recorder;
 pub mod scenario;
 mod stack;

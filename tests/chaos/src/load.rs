@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::history::{Event, Op, Writer};
+use crate::observer::Observer;
 use crate::recorder::{Calls, Recorded};
 
 /// How often a member comes or goes.
@@ -26,6 +27,8 @@ const WAITING: usize = 200;
 pub(crate) struct Crowd {
     /// All devices; those of one user stand together.
     pub(crate) devices: Vec<Arc<Recorded>>,
+    /// One bare socket of each user.
+    pub(crate) observers: Vec<Observer>,
     /// Groups with their owners' devices.
     pub(crate) groups: Vec<(i64, Arc<Recorded>)>,
     /// Numbers the requests.

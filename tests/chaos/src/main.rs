@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
-use messenger_chaos::checker::Limits;
+use messenger_chaos::checker::{Limits, check_file};
 use messenger_chaos::nemesis::{Fault, Nemesis};
-use messenger_chaos::scenario::{GATEWAYS, Plan, Size, run};
+use messenger_chaos::scenario::{GATEWAYS, Plan, Servers, Size, run};
 use tokio::time::Instant;
+
+const LIMITS: Limits = Limits { delivery: Duration::from_secs(3), grace: Duration::from_secs(5) };
 
 /// Breaks a system of three gateways again and again and says whether it kept its promise.
 #[derive(Debug, Parser)]
@@ -43,6 +45,9 @@ struct Arguments {
     /// `KEY=VALUE` for the environment of all services; may be repeated
     #[arg(long)]
     set: Vec<String>,
+    /// Judges this history instead, and breaks nothing
+    #[arg(long)]
+    check: Option<PathBuf>,
     /// Where the history goes
     #[arg(long, default_value = "chaos.jsonl")]
     history: PathBuf,
@@ -50,9 +55,20 @@ struct Arguments {
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
+    if let Some(file) = &arguments.check {
+        return judge(file);
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(chaos(&arguments))
+}
+
+fn judge(file: &Path) -> Result<ExitCode> {
+    let verdict = check_file(file, LIMITS)?;
+    let mut out = std::io::stdout().lock();
+    verdict.violations.iter().try_for_each(|violation| writeln!(out, "{violation}"))?;
+    writeln!(out, "{} records, {} violations", verdict.totals.records, verdict.counts.values().sum::<u64>())?;
+    Ok(if verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn chaos(arguments: &Arguments) -> Result<ExitCode> {
@@ -74,14 +90,15 @@ async fn chaos(arguments: &Arguments) -> Result<ExitCode> {
         size: Size { users, devices, groups, members, rate },
         seed,
         settings: &settings,
+        redis: None,
         before: Duration::from_secs(10),
         after: Duration::from_secs(10),
         settle: Duration::from_secs(120),
-        limits: Limits { delivery: Duration::from_secs(3), grace: Duration::from_secs(5) },
+        limits: LIMITS,
     };
     let mut drawn = Vec::new();
     let mut cost = Vec::new();
-    let report = run(plan, None, &arguments.history, async |nemesis| {
+    let report = run(plan, Servers::default(), &arguments.history, async |nemesis| {
         let before = measure(nemesis);
         drawn = nemesis.mix(&faults, Instant::now() + Duration::from_secs(60 * arguments.minutes)).await?;
         cost = before.into_iter().zip(measure(nemesis)).collect();

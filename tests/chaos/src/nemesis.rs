@@ -39,8 +39,8 @@ pub enum Fault {
     KillBackends,
     /// PostgreSQL stands still, its connections open.
     FreezePostgres,
-    /// Somebody holds the locks of two busy conversations.
-    LockConversations,
+    /// Somebody holds the lock of the busiest conversation.
+    LockConversation,
     /// Somebody has a writing transaction open: the sweeps stand.
     LongTransaction,
     /// Redis is killed, and is back after a while, empty.
@@ -81,7 +81,7 @@ impl Fault {
         Self::CrashPostgres,
         Self::KillBackends,
         Self::FreezePostgres,
-        Self::LockConversations,
+        Self::LockConversation,
         Self::LongTransaction,
         Self::KillRedis,
         Self::FreezeRedis,
@@ -109,7 +109,7 @@ impl fmt::Display for Fault {
             Self::CrashPostgres => "crash PostgreSQL",
             Self::KillBackends => "kill the backends",
             Self::FreezePostgres => "freeze PostgreSQL",
-            Self::LockConversations => "lock conversations",
+            Self::LockConversation => "lock a conversation",
             Self::LongTransaction => "long transaction",
             Self::KillRedis => "kill Redis",
             Self::FreezeRedis => "freeze Redis",
@@ -201,7 +201,7 @@ impl Nemesis {
             Fault::CrashPostgres => self.crash_postgres()?,
             Fault::KillBackends => self.kill_backends(lasting).await?,
             Fault::FreezePostgres => self.freeze_postgres(lasting).await?,
-            Fault::LockConversations => self.lock_conversations(lasting).await?,
+            Fault::LockConversation => self.lock_conversation(lasting).await?,
             Fault::LongTransaction => self.long_transaction(lasting).await?,
             Fault::KillRedis => self.kill_redis(lasting).await?,
             Fault::FreezeRedis => self.freeze_redis(lasting).await?,

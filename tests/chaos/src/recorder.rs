@@ -220,11 +220,11 @@ impl Scribe {
 }
 
 /// The cluster names its gateways by their index.
-fn gateway_of(hello: &Hello) -> usize {
+pub(crate) fn gateway_of(hello: &Hello) -> usize {
     hello.node.rsplit('-').next().and_then(|index| index.parse().ok()).unwrap_or(usize::MAX)
 }
 
-fn shown(entry: &Entry) -> history::Entry {
+pub(crate) fn shown(entry: &Entry) -> history::Entry {
     let kind = match entry.kind {
         EntryKind::Message => Kind::Message,
         EntryKind::GroupCreated => Kind::GroupCreated,

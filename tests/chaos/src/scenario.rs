@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use messenger_backing::Postgres;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
@@ -18,7 +17,7 @@ use crate::history::Writer;
 use crate::load::Crowd;
 use crate::nemesis::Nemesis;
 use crate::stack;
-pub use crate::stack::{GATEWAYS, Size};
+pub use crate::stack::{GATEWAYS, Servers, Size};
 
 /// How often it is looked whether everybody has everything.
 const LOOK: Duration = Duration::from_millis(50);
@@ -34,6 +33,8 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// Environment of all processes, over the defaults.
     pub settings: &'a [(&'a str, &'a str)],
+    /// URL of Redis servers that the caller runs; without it, the system has one of its own, behind links.
+    pub redis: Option<&'a str>,
     /// Talk before the first fault.
     pub before: Duration,
     /// Talk after the last one.
@@ -59,19 +60,18 @@ pub struct Report {
     pub file: PathBuf,
 }
 
-/// Runs a plan with whatever `disturb` does to the system meanwhile; the history goes to `file`. With a `postgres` of
-/// the caller's own the system lives on that one.
+/// Runs a plan with whatever `disturb` does to the system meanwhile; the history goes to `file`.
 ///
 /// # Errors
 /// When the system cannot be started, disturbed or read. A broken promise is no error but in the report.
 pub async fn run(
     plan: Plan<'_>,
-    postgres: Option<Postgres>,
+    servers: Servers,
     file: &Path,
     disturb: impl AsyncFnOnce(&mut Nemesis) -> Result<()>,
 ) -> Result<Report> {
     let (writer, handle) = Writer::create(file)?;
-    let (cluster, crowd) = stack::start(plan.size, plan.settings, postgres, &writer).await?;
+    let (cluster, crowd) = stack::start(&plan, servers, &writer).await?;
     let crowd = Arc::new(crowd);
     let quiet = CancellationToken::new();
     let mut load = JoinSet::new();
@@ -91,9 +91,12 @@ pub async fn run(
     let behind = all_shown(&crowd, &log, deadline).await?;
     let resets = crowd.devices.iter().map(|device| device.resets()).sum();
     dump::dump(&log, &writer).await?;
-    let Crowd { devices, groups, writer: of_crowd, .. } =
+    let Crowd { devices, observers, groups, writer: of_crowd, .. } =
         Arc::into_inner(crowd).context("the load still runs")?;
     drop((groups, of_crowd, writer));
+    for observer in observers {
+        observer.stop().await;
+    }
     for device in devices {
         Arc::into_inner(device).context("a device is still in use")?.stop().await;
     }
@@ -110,7 +113,9 @@ pub async fn run(
 async fn all_shown(crowd: &Crowd, log: &Client, deadline: Instant) -> Result<Vec<String>> {
     loop {
         let heads = dump::heads(log).await?;
-        let behind: Vec<_> = crowd.devices.iter().flat_map(|device| device.behind(&heads)).collect();
+        let devices = crowd.devices.iter().flat_map(|device| device.behind(&heads));
+        let behind: Vec<_> =
+            devices.chain(crowd.observers.iter().flat_map(|observer| observer.behind(&heads))).collect();
         if behind.is_empty() || Instant::now() >= deadline {
             return Ok(behind);
         }

@@ -5,17 +5,20 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use messenger_backing::{Durability, Postgres};
+use messenger_backing::{Durability, Postgres, PostgresServer};
 use messenger_client::rest::{Accounts, NewUser};
 use messenger_client::session::{Gateway, Grant};
 use messenger_client::socket::Options;
 use messenger_support::{Cluster, ClusterOptions, private_postgres, private_redis};
 use secrecy::SecretString;
+use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 use crate::history::{Device, Writer};
 use crate::load::Crowd;
+use crate::observer::Observer;
 use crate::recorder::{Calls, Recorded, Roaming};
+use crate::scenario::Plan;
 
 /// Gateways of every run.
 pub const GATEWAYS: usize = 3;
@@ -48,49 +51,60 @@ pub struct Size {
     pub rate: u32,
 }
 
+/// Servers of the caller's own; what is not given is started.
+#[derive(Debug, Default)]
+pub struct Servers {
+    /// The database.
+    pub postgres: Option<Postgres>,
+    /// What follows it.
+    pub standby: Option<PostgresServer>,
+}
+
 /// Starts the system and connects everybody, each device to another gateway than its user's other ones.
 ///
 /// # Errors
 /// When somebody cannot sign up or connect.
-pub(crate) async fn start(
-    size: Size,
-    settings: &[(&str, &str)],
-    postgres: Option<Postgres>,
-    writer: &Writer,
-) -> Result<(Cluster, Crowd)> {
-    let all: Vec<_> = SETTINGS.iter().chain(settings).copied().collect();
-    let (own, redis) = tokio::task::block_in_place(|| {
-        (postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[])), private_redis())
+pub(crate) async fn start(plan: &Plan<'_>, servers: Servers, writer: &Writer) -> Result<(Cluster, Crowd)> {
+    let size = plan.size;
+    let all: Vec<_> = SETTINGS.iter().chain(plan.settings).copied().collect();
+    let (postgres, redis) = block_in_place(|| {
+        let postgres = servers.postgres.unwrap_or_else(|| private_postgres(Durability::Durable, &[]));
+        (postgres, plan.redis.is_none().then(private_redis))
     });
     let cluster = Cluster::start(ClusterOptions {
         gateways: GATEWAYS,
         settings: &all,
-        postgres: Some(own),
-        redis: Some(redis),
+        postgres: Some(postgres),
+        standby: servers.standby,
+        redis,
+        redis_url: plan.redis,
         links: true,
     })
     .await;
     let accounts = Accounts::new(&cluster.rest())?;
     let urls: Vec<_> = (0..GATEWAYS).map(|index| cluster.linked_url(index)).collect();
-    let mut devices = Vec::new();
+    let (mut devices, mut observers) = (Vec::new(), Vec::new());
     for user in 0..size.users {
         let email = format!("user.{user}@mail.com");
         let (gateway, grant) = sign_up(&accounts, email).await?;
+        let roaming =
+            |next| Roaming { gateway: gateway.clone(), urls: urls.clone(), next: AtomicUsize::new(next) };
+        observers.push(Observer::start(roaming(user), grant.clone(), writer.clone()));
         for _ in 0..size.devices {
             let number = u32::try_from(devices.len())?;
             let who = Device { user: grant.user_id, number };
-            let link = Roaming {
-                gateway: gateway.clone(),
-                urls: urls.clone(),
-                next: AtomicUsize::new(devices.len()),
-            };
+            let link = roaming(devices.len());
             devices.push(Arc::new(Recorded::start(who, link, grant.clone(), writer.clone())));
         }
     }
     for device in &devices {
         timeout(PATIENCE, device.is_online()).await.context("a device does not get online")?;
     }
-    let mut crowd = Crowd { devices, groups: Vec::new(), calls: Calls::default(), writer: writer.clone() };
+    for observer in &observers {
+        timeout(PATIENCE, observer.is_there()).await.context("an observer does not get online")?;
+    }
+    let mut crowd =
+        Crowd { devices, observers, groups: Vec::new(), calls: Calls::default(), writer: writer.clone() };
     for group in 0..size.groups {
         crowd.found(group * size.devices, size.members).await?;
     }

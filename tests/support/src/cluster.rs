@@ -55,8 +55,12 @@ pub struct ClusterOptions<'a> {
     pub settings: &'a [(&'a str, &'a str)],
     /// A PostgreSQL of the cluster's own; without it, a fresh database on the shared one.
     pub postgres: Option<Postgres>,
+    /// A server that follows that PostgreSQL; the services know both.
+    pub standby: Option<PostgresServer>,
     /// A Redis of the cluster's own; without it, channels of its own on the shared one.
     pub redis: Option<Redis>,
+    /// URL of Redis servers that the caller runs, instead of one; no link leads to them.
+    pub redis_url: Option<&'a str>,
     /// Every link of every gateway goes through a proxy that can misbehave.
     pub links: bool,
 }
@@ -75,7 +79,7 @@ pub struct Cluster {
 #[derive(Debug)]
 enum Database {
     Shared(TestDatabase),
-    Own(Box<Postgres>),
+    Own(Box<Postgres>, Option<Box<PostgresServer>>),
 }
 
 impl Cluster {
@@ -140,8 +144,17 @@ impl Cluster {
     /// # Panics
     /// When it has none.
     pub fn postgres(&mut self) -> &mut PostgresServer {
-        let Database::Own(postgres) = &mut self.database else { panic!("the cluster shares PostgreSQL") };
+        let Database::Own(postgres, _) = &mut self.database else { panic!("the cluster shares PostgreSQL") };
         postgres.server().unwrap_or_else(|| panic!("PostgreSQL was given by URL"))
+    }
+
+    /// What follows the cluster's own PostgreSQL.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn standby(&mut self) -> &mut PostgresServer {
+        let Database::Own(_, Some(standby)) = &mut self.database else { panic!("there is no standby") };
+        standby
     }
 
     /// The cluster's own Redis.
@@ -266,7 +279,14 @@ impl Database {
     fn url_for(&self, schema: &str) -> String {
         match self {
             Self::Shared(database) => database.url_for(schema),
-            Self::Own(postgres) => with_schema(&postgres.url(OWN_DATABASE), schema),
+            Self::Own(postgres, None) => with_schema(&postgres.url(OWN_DATABASE), schema),
+            Self::Own(postgres, Some(standby)) => {
+                let (primary, second) =
+                    (postgres.url(OWN_DATABASE), format!(",127.0.0.1:{}/", standby.port()));
+                let both =
+                    primary.replacen(&format!("/{OWN_DATABASE}"), &format!("{second}{OWN_DATABASE}"), 1);
+                with_schema(&format!("{both}?target_session_attrs=read-write"), schema)
+            }
         }
     }
 }
@@ -275,12 +295,14 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
     let database = match options.postgres {
         Some(postgres) => {
             empty(&postgres).await?;
-            Database::Own(Box::new(postgres))
+            Database::Own(Box::new(postgres), options.standby.map(Box::new))
         }
         None => Database::Shared(database().await),
     };
     let keys = KeyFolder::new()?;
-    let redis_url = options.redis.as_ref().map_or_else(|| servers().redis_url(), Redis::url);
+    let own_redis_url = || options.redis.as_ref().map_or_else(|| servers().redis_url(), Redis::url);
+    let redis_url = options.redis_url.map_or_else(own_redis_url, str::to_owned);
+    let linked_redis = options.redis_url.is_none().then_some(redis_url.as_str());
     let mut environment = Launch { program: "accounts", environment: Vec::new() };
     for (key, value) in own_settings(&keys, &redis_url) {
         environment.set(key, value);
@@ -303,8 +325,8 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         launch.set("GATEWAY_NODE", format!("gateway-{index}"));
         if options.links {
             let database_url = database.url_for("messaging");
-            let backing = Backing::start(&redis_url, &database_url, &grpc, seed).await?;
-            for (key, value) in backing.environment(&redis_url, &database_url)? {
+            let backing = Backing::start(linked_redis, &database_url, &grpc, seed).await?;
+            for (key, value) in backing.environment(linked_redis, &database_url)? {
                 launch.set(key, value);
             }
             gateways.push(Service::start(launch).await?);

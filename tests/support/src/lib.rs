@@ -14,6 +14,7 @@ mod links;
 mod log;
 mod program;
 pub mod proxy;
+mod redis_group;
 mod servers;
 mod service;
 
@@ -24,5 +25,6 @@ pub use dice::Dice;
 pub use http::get;
 pub use links::Links;
 pub use log::Log;
-pub use servers::{Servers, private_postgres, private_redis, servers};
+pub use redis_group::RedisGroup;
+pub use servers::{Servers, private_postgres, private_redis, servers, standby_of};
 pub use service::{PATIENCE, Service};

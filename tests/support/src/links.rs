@@ -7,8 +7,7 @@ use crate::proxy::Proxy;
 /// The links of one gateway.
 #[derive(Debug)]
 pub struct Links {
-    /// To Redis.
-    pub redis: Proxy,
+    redis: Option<Proxy>,
     /// To PostgreSQL.
     pub postgres: Proxy,
     /// To accounts.
@@ -17,24 +16,39 @@ pub struct Links {
     pub clients: Proxy,
 }
 
+impl Links {
+    /// To Redis.
+    ///
+    /// # Panics
+    /// When the cluster has a Redis that is not behind links.
+    #[must_use]
+    pub fn redis(&self) -> &Proxy {
+        self.redis.as_ref().unwrap_or_else(|| panic!("Redis is not behind links"))
+    }
+}
+
 /// The links that a gateway needs before it starts.
 #[derive(Debug)]
 pub(crate) struct Backing {
-    redis: Proxy,
+    redis: Option<Proxy>,
     postgres: Proxy,
     accounts: Proxy,
 }
 
 impl Backing {
-    /// Proxies before the three addresses; `seed` decides which rings a lossy bus loses.
+    /// Proxies before the addresses, before Redis only if one is given; `seed` decides which rings a lossy bus loses.
     pub(crate) async fn start(
-        redis_url: &str,
+        redis_url: Option<&str>,
         database_url: &str,
         accounts: &str,
         seed: u64,
     ) -> Result<Self> {
+        let redis = match redis_url {
+            Some(url) => Some(Proxy::redis(host_of(url)?, seed).await?),
+            None => None,
+        };
         Ok(Self {
-            redis: Proxy::redis(host_of(redis_url)?, seed).await?,
+            redis,
             postgres: Proxy::start(host_of(database_url)?).await?,
             accounts: Proxy::start(accounts).await?,
         })
@@ -43,14 +57,17 @@ impl Backing {
     /// The environment of a gateway behind these links.
     pub(crate) fn environment(
         &self,
-        redis_url: &str,
+        redis_url: Option<&str>,
         database_url: &str,
-    ) -> Result<[(&'static str, String); 3]> {
-        Ok([
-            ("GATEWAY_REDIS_URL", redis_url.replace(host_of(redis_url)?, &self.redis.address())),
+    ) -> Result<Vec<(&'static str, String)>> {
+        let mut all = vec![
             ("GATEWAY_DATABASE_URL", database_url.replace(host_of(database_url)?, &self.postgres.address())),
             ("GATEWAY_ACCOUNTS_URL", format!("http://{}", self.accounts.address())),
-        ])
+        ];
+        if let (Some(url), Some(redis)) = (redis_url, &self.redis) {
+            all.push(("GATEWAY_REDIS_URL", url.replace(host_of(url)?, &redis.address())));
+        }
+        Ok(all)
     }
 
     /// All links, once the gateway listens.
@@ -60,11 +77,12 @@ impl Backing {
     }
 }
 
-/// `host:port` in a URL.
-fn host_of(url: &str) -> Result<&str> {
+/// `host:port` in a URL; the first of several.
+pub(crate) fn host_of(url: &str) -> Result<&str> {
     let rest = url.split_once("://").with_context(|| "no scheme in a URL")?.1;
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    Ok(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    Ok(hosts.split(',').next().unwrap_or(hosts))
 }
 
 #[cfg(test)]
@@ -77,6 +95,7 @@ mod tests {
             ("redis://:se@cret@127.0.0.1:6379/", "127.0.0.1:6379"),
             ("postgres://u:p@127.0.0.1:5432/db?options=-c", "127.0.0.1:5432"),
             ("http://h:1", "h:1"),
+            ("postgres://u:p@h:1,h:2/db", "h:1"),
         ] {
             assert_eq!(host_of(url).unwrap(), host);
         }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
-use messenger_backing::{Durability, Home, Place, Postgres, PostgresOptions, Redis, RedisOptions};
+use messenger_backing::{
+    Durability, Home, Place, Postgres, PostgresOptions, PostgresServer, Redis, RedisOptions,
+};
 
 /// Below the workspace's target folder, shared with `cargo xtask`.
 const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dev/servers");
@@ -63,6 +65,19 @@ pub fn private_postgres(durability: Durability, settings: &[(&str, &str)]) -> Po
     start().unwrap_or_else(|error| panic!("a PostgreSQL of the test's own: {error:#}"))
 }
 
+/// A standby in a place of its own that follows `primary` from now on.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn standby_of(primary: &mut Postgres) -> PostgresServer {
+    let mut start = || {
+        let place = place()?;
+        primary.server().context("PostgreSQL was given by URL")?.standby(&place)
+    };
+    start().unwrap_or_else(|error| panic!("a standby: {error:#}"))
+}
+
 /// A Redis of the test's own, to be killed, frozen and restarted.
 ///
 /// # Panics
@@ -82,11 +97,11 @@ fn start_shared() -> Result<Servers> {
     Ok(Servers { postgres: Postgres::start(postgres, &quiet)?, redis: Redis::start(redis, &quiet)? })
 }
 
-fn place() -> Result<Place> {
+pub(crate) fn place() -> Result<Place> {
     Home::open(Path::new(HOME))?.claim_any("test")
 }
 
-fn quiet(_: &str) {}
+pub(crate) fn quiet(_: &str) {}
 
 fn variable(key: &str) -> Result<Option<String>> {
     let text = std::env::var_os(key).map(std::ffi::OsString::into_string);

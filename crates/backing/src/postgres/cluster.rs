@@ -19,7 +19,7 @@ const BUILTIN_LOCALE: u32 = 17;
 pub(super) const USER: &str = "messenger";
 
 /// A folder with runnable `initdb` and `postgres`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Binaries {
     bin: PathBuf,
     major: u32,

@@ -15,7 +15,7 @@ use crate::postgres::{Durability, PostgresOptions};
 use crate::process::{self, Process, signal_pid, tail};
 
 /// A start may have to replay the log of a crash.
-const START: Duration = Duration::from_secs(60);
+pub(super) const START: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a stop waits for open transactions to roll back and for the last checkpoint.
 const STOP: Duration = Duration::from_secs(20);
@@ -90,6 +90,40 @@ impl PostgresServer {
                 }
             }
         }
+    }
+
+    /// Another server with the same binaries, password and settings, on data that are there. It waits for no standby.
+    pub(super) fn twin(&self, place: &Place, port: u16) -> Result<Self> {
+        let own = self.settings.iter().filter(|(name, _)| name != "synchronous_standby_names");
+        let settings: Vec<_> = own.cloned().collect();
+        let layout = Layout::of(place);
+        let attempt = launch(place, &self.binaries, self.durability, &settings, port)?;
+        let Started::Ready(process) = until_ready(attempt, &layout, Instant::now() + START)? else {
+            bail!("port {port} was taken by another process");
+        };
+        place.write(&layout.port(), &port.to_string())?;
+        let (binaries, password) = (self.binaries.clone(), self.password.clone());
+        Ok(Self {
+            place: place.clone(),
+            binaries,
+            durability: self.durability,
+            settings,
+            password,
+            port,
+            process,
+        })
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn password(&self) -> &str {
+        &self.password
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.durability == Durability::Durable
     }
 
     pub(super) fn url(&self, database: &str) -> String {

@@ -1,4 +1,4 @@
-//! Tells the other services that a user has changed: Redis publish, after the commit, at most once.
+//! Tells the other services that a user has changed: Redis publish, after the commit, with no promise.
 //!
 //! A notice only shortens the life of cached copies, so it never holds a request up: it goes into a bounded queue with
 //! a task of its own, and when Redis is slow or gone, notices are dropped and counted.
@@ -6,10 +6,10 @@
 mod publisher;
 
 use messenger_chassis::lifecycle::Tasks;
+use messenger_chassis::redis::{BadUrl, Servers};
 use tokio::sync::mpsc;
 
-pub use publisher::BadRedisUrl;
-
+use self::publisher::Publisher;
 use crate::domain::UserId;
 
 /// Notices that may wait for Redis.
@@ -38,18 +38,15 @@ impl Notices {
         Self { queue: None }
     }
 
-    /// Publishes to the server at `url`, on the channel `<prefix>:users`, from a task of its own that ends when the
+    /// Publishes to a server of `url` (see [`Servers::parse`]), on the channel `<prefix>:users`, from a task of its own that ends when the
     /// last copy of this handle is gone. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`BadRedisUrl`].
-    pub fn start(url: &str, prefix: &str, tasks: &Tasks) -> Result<Self, BadRedisUrl> {
+    /// [`BadUrl`].
+    pub fn start(url: &str, prefix: &str, tasks: &Tasks) -> Result<Self, BadUrl> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let connection = publisher::connect(url)?;
-        tasks.spawn_essential(
-            "notices",
-            publisher::run(connection, prefix.to_owned(), receiver, tasks.stop().clone()),
-        );
+        let publisher = Publisher::new(Servers::parse(url)?, prefix);
+        tasks.spawn_essential("notices", publisher.run(receiver, tasks.stop().clone()));
         Ok(Self { queue: Some(sender) })
     }
 

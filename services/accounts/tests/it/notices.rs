@@ -99,6 +99,21 @@ async fn a_redis_that_is_frozen_or_gone_delays_nothing() {
 }
 
 #[tokio::test]
+async fn the_first_notice_after_a_restart_of_redis_arrives() {
+    let mut redis = private_redis();
+    // A second node that is never there.
+    let url = redis.url().replace('@', "@127.0.0.1:1,");
+    let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &url)]).await;
+    let user = service.user("ann@x.io", None).await;
+    for name in ["Before", "After"] {
+        let notices = subscribe(&redis.url(), CHANNEL);
+        assert_eq!(rename(&service, &user, name).await, 201);
+        assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+        redis.server().unwrap().restart_immediate().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_service_starts_without_the_redis_it_was_told_of() {
     let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", "redis://127.0.0.1:1")]).await;
     let user = service.user("ann@x.io", None).await;

@@ -49,7 +49,7 @@ pub(super) fn news(
     // The entry with which a user comes goes before those that concern him from then on.
     swept.heads.sort_unstable_by_key(|head| head.seq);
     let heads = swept.heads.into_iter();
-    let heads = heads.map(move |head| (worker_of(head.conversation, workers), Input::Head(head)));
+    let heads = heads.map(move |head| (worker_of(head.conversation, workers), Input::SweptHead(head)));
     let cursors = (0..workers).filter_map(move |worker| Some((worker, Input::Swept(handed_over?))));
     heads.chain(cursors)
 }

@@ -4,16 +4,20 @@
 //! in sequence, each once, none left out. A hole is given [`HOLD`] to close by itself, then the log is asked.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::held::Weight;
 use crate::domain::ids::Seq;
 
 /// How long a hole may wait for late rings.
 pub(super) const HOLD: Duration = Duration::from_millis(50);
 /// Entries that may wait behind a hole; more are forgotten here and read from the log.
 const HELD_MAX: usize = 256;
+/// Pause before the log is asked again that could not be read.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// What the gate cannot get by waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,25 +38,34 @@ pub(super) enum Need {
 pub(super) struct Gate<T> {
     position: Option<Seq>,
     held: BTreeMap<Seq, T>,
+    /// Weight of all that is held.
+    held_bytes: usize,
     head: Seq,
     /// Since when the next entry is missing.
     missing_since: Option<Instant>,
     asked: bool,
     /// Position and head when that was asked.
     asked_at: (Option<Seq>, Seq),
+    /// There is no point in waiting for late rings.
+    is_hurried: bool,
+    /// The log could not be read; not before this time again.
+    retry_at: Option<Instant>,
 }
 
-impl<T> Gate<T> {
+impl<T: Weight> Gate<T> {
     /// A gate that has released everything up to `position`; without one it has to be told first.
     pub(super) fn new(position: Option<Seq>) -> Self {
         let head = position.unwrap_or(Seq::ZERO);
         Self {
             position,
             held: BTreeMap::new(),
+            held_bytes: 0,
             head,
             missing_since: None,
             asked: false,
             asked_at: (None, head),
+            is_hurried: false,
+            retry_at: None,
         }
     }
 
@@ -102,7 +115,7 @@ impl<T> Gate<T> {
         let position = self.position.unwrap_or(Seq::ZERO);
         // An answer says nothing of what has been announced since it was asked for, and may lag behind what has come.
         let is_current = self.asked_at == (self.position, self.head);
-        self.held.extend(items.into_iter().filter(|(seq, _)| *seq > position));
+        items.into_iter().filter(|(seq, _)| *seq > position).for_each(|(seq, item)| self.put(seq, item));
         let released = self.release(now);
         if released.is_empty() && is_current && self.missing_since.is_some() {
             self.forget_unlogged();
@@ -112,15 +125,26 @@ impl<T> Gate<T> {
 
     /// The log does not have what was announced: a forged ring, or a failover lost it. What is real comes again.
     fn forget_unlogged(&mut self) {
-        self.held.clear();
+        self.let_go();
         self.head = self.position.unwrap_or(Seq::ZERO);
         self.missing_since = None;
     }
 
-    /// The log could not be read; it will be asked again after another hold.
+    /// The log could not be read; it will be asked again a while later.
     pub(super) fn failed(&mut self, now: Instant) {
         self.asked = false;
-        self.missing_since = Some(now);
+        self.retry_at = Some(now + RETRY);
+    }
+
+    /// Late rings are not to be waited for: a hole, if there is one, is closed from the log at once.
+    pub(super) fn hurry(&mut self) {
+        self.is_hurried = self.missing_since.is_some();
+    }
+
+    /// Gives up what is held; the log has it, too.
+    pub(super) fn spill(&mut self) {
+        self.let_go();
+        self.hurry();
     }
 
     /// What to get, when waiting has been long enough. The caller gets it; until then nothing more is asked for.
@@ -129,19 +153,36 @@ impl<T> Gate<T> {
         if self.asked {
             return None;
         }
+        if self.retry_at.is_some_and(|at| now < at) {
+            return None;
+        }
         let need = match self.position {
             None => Need::Position,
-            Some(_) if now < since + HOLD => return None,
+            Some(_) if !self.is_hurried && now < since + HOLD => return None,
             // Up to the head, over what is held: one read closes all holes that a lossy bus has left.
             Some(after) => Need::Fill { after, up_to: self.head },
         };
-        (self.asked, self.asked_at) = (true, (self.position, self.head));
+        (self.asked, self.is_hurried, self.retry_at) = (true, false, None);
+        self.asked_at = (self.position, self.head);
         Some(need)
     }
 
     /// When to call [`Gate::need`] again, unless something arrives.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.missing_since.filter(|_| !self.asked).map(|since| since + HOLD)
+        let since = self.missing_since.filter(|_| !self.asked)?;
+        let is_patient = self.position.is_some() && !self.is_hurried;
+        let due = if is_patient { since + HOLD } else { since };
+        Some(self.retry_at.map_or(due, |at| at.max(due)))
+    }
+
+    /// The last one that has come out.
+    pub(super) fn position(&self) -> Option<Seq> {
+        self.position
+    }
+
+    /// Weight of all that waits behind a hole.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     /// Whether the entry at `seq` has come out.
@@ -156,8 +197,20 @@ impl<T> Gate<T> {
 
     fn hold(&mut self, seq: Seq, item: T) {
         if self.held.len() < HELD_MAX {
-            self.held.entry(seq).or_insert(item);
+            self.put(seq, item);
         }
+    }
+
+    fn put(&mut self, seq: Seq, item: T) {
+        if let Entry::Vacant(place) = self.held.entry(seq) {
+            self.held_bytes += item.bytes();
+            place.insert(item);
+        }
+    }
+
+    fn let_go(&mut self) {
+        self.held.clear();
+        self.held_bytes = 0;
     }
 
     fn release(&mut self, now: Instant) -> Vec<T> {
@@ -168,6 +221,7 @@ impl<T> Gate<T> {
                 break;
             }
             let (seq, item) = first.remove_entry();
+            self.held_bytes -= item.bytes();
             if seq == position.next() {
                 released.push(item);
                 position = seq;
@@ -184,7 +238,7 @@ impl<T> Gate<T> {
 
     fn note_hole(&mut self, now: Instant) {
         if self.position.is_some_and(|position| position >= self.head) {
-            self.missing_since = None;
+            (self.missing_since, self.is_hurried) = (None, false);
         } else {
             self.missing_since.get_or_insert(now);
         }

@@ -2,6 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+impl Weight for i64 {
+    fn bytes(&self) -> usize {
+        10
+    }
+}
+
 fn at(position: i64) -> Gate<i64> {
     Gate::new(Some(Seq(position)))
 }
@@ -63,8 +69,8 @@ async fn a_failed_fill_is_tried_again_later() {
     assert!(gate.need(now).is_some());
     gate.failed(now);
     assert_eq!(gate.need(now), None);
-    assert_eq!(gate.due(), Some(now + HOLD));
-    assert!(gate.need(now + HOLD).is_some());
+    assert_eq!(gate.due(), Some(now + RETRY));
+    assert!(gate.need(now + RETRY).is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,6 +121,44 @@ async fn an_answer_that_comes_too_late_makes_nothing_forgotten() {
     assert_eq!(gate.need(now + HOLD), Some(Need::Fill { after: Seq(4), up_to: Seq(6) }));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_position_that_cannot_be_read_is_not_asked_for_in_a_loop() {
+    let (mut gate, now) = (Gate::new(None), Instant::now());
+    gate.offer(Seq(9), 9, now);
+    assert_eq!(gate.need(now), Some(Need::Position));
+    gate.failed(now);
+    assert_eq!(gate.need(now), None);
+    assert_eq!(gate.due(), Some(now + RETRY));
+    assert_eq!(gate.need(now + RETRY), Some(Need::Position));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_hurry_a_hole_is_not_waited_for() {
+    let (mut gate, now) = (at(0), Instant::now());
+    gate.hurry();
+    gate.offer(Seq(2), 2, now);
+    assert_eq!(gate.need(now), None, "there was no hole to hurry about");
+    gate.hurry();
+    assert_eq!(gate.due(), Some(now));
+    assert_eq!(gate.need(now), Some(Need::Fill { after: Seq(0), up_to: Seq(2) }));
+    gate.failed(now);
+    gate.hurry();
+    assert_eq!(gate.need(now), None, "but a log that cannot be read is left alone for a while");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_comes_from_the_log() {
+    let (mut gate, now) = (at(0), Instant::now());
+    gate.offer(Seq(2), 2, now);
+    gate.offer(Seq(3), 3, now);
+    assert_eq!(gate.held_bytes(), 20);
+    gate.spill();
+    assert_eq!(gate.held_bytes(), 0);
+    assert_eq!(gate.need(now), Some(Need::Fill { after: Seq(0), up_to: Seq(3) }));
+    assert_eq!(gate.fill((1..=3).map(|seq| (Seq(seq), seq)).collect(), now), [1, 2, 3]);
+    assert!(gate.is_settled());
+}
+
 /// What may happen to a gate.
 #[derive(Debug, Clone)]
 enum Step {
@@ -122,6 +166,8 @@ enum Step {
     Head(i64),
     Wait,
     FailNext,
+    Spill,
+    Hurry,
 }
 
 fn step(last: i64) -> impl Strategy<Value = Step> {
@@ -130,6 +176,8 @@ fn step(last: i64) -> impl Strategy<Value = Step> {
         1 => (1..=last).prop_map(Step::Head),
         2 => Just(Step::Wait),
         1 => Just(Step::FailNext),
+        1 => Just(Step::Spill),
+        1 => Just(Step::Hurry),
     ]
 }
 
@@ -143,7 +191,9 @@ fn drive(position: Option<i64>, last: i64, steps: &[Step]) -> Vec<i64> {
         match *step {
             Step::Ring(seq) => out.extend(gate.offer(Seq(seq), seq, now)),
             Step::Head(seq) => gate.see_head(Seq(seq), now),
-            Step::Wait => now += HOLD,
+            Step::Wait => now += HOLD.max(RETRY),
+            Step::Spill => gate.spill(),
+            Step::Hurry => gate.hurry(),
             Step::FailNext => fail = true,
         }
         match gate.need(now) {
@@ -156,6 +206,7 @@ fn drive(position: Option<i64>, last: i64, steps: &[Step]) -> Vec<i64> {
             }
             None => {}
         }
+        assert_eq!(gate.held_bytes(), 10 * gate.held.len());
     }
     out
 }

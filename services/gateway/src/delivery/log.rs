@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Context;
+use super::held::Weight;
 use crate::domain::entry::Entry;
 use crate::domain::event::{Author, Event};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
@@ -23,6 +24,16 @@ pub(super) struct Item {
     pub(super) users: Option<(UserId, UserId)>,
     /// The trace of the request that caused it.
     pub(super) trace: Option<Box<str>>,
+}
+
+/// What an entry costs beside its body: itself, names, its place in a map.
+const ENTRY_BYTES: usize = 400;
+
+impl Weight for Item {
+    fn bytes(&self) -> usize {
+        let body = self.event.as_ref().map_or(0, |event| event.entry.body.len());
+        ENTRY_BYTES + body + self.trace.as_ref().map_or(0, |trace| trace.len())
+    }
 }
 
 /// Rows of the log by sequence.

@@ -4,15 +4,19 @@
 //! workers by hash of the conversation; their gates put them in order.
 
 mod broadcast;
+mod config;
 mod cursor;
 mod gate;
+mod held;
+mod lag;
 mod log;
+mod revocations;
 mod sweep;
 mod task;
 mod track;
 mod worker;
 
-pub use sweep::SweepConfig;
+pub use config::{Bounds, DeliveryConfig, SweepConfig};
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,19 +39,6 @@ use worker::{Input, Worker};
 
 /// How long a handshake waits for the first sweep of a replica that has just started.
 const FIRST_SWEEP: Duration = Duration::from_secs(2);
-
-/// Sizes of the delivery.
-#[derive(Debug, Clone, Copy)]
-pub struct DeliveryConfig {
-    /// Workers; conversations are spread over them.
-    pub workers: usize,
-    /// Inputs that may wait for one worker; more are dropped and found by the sweep.
-    pub queue: usize,
-    /// Reads of the log at once.
-    pub log_reads: usize,
-    /// Rhythm of the sweep.
-    pub sweep: SweepConfig,
-}
 
 /// What every part of the delivery needs.
 pub(crate) struct Context {
@@ -87,6 +78,7 @@ pub struct Delivery {
     context: Arc<Context>,
     workers: Vec<Inlet>,
     sweep_now: Arc<Notify>,
+    revocations_now: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -126,15 +118,20 @@ impl Delivery {
             tasks: tasks.clone(),
             swept: watch::Sender::new(None),
         });
-        let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config.queue)).collect();
+        let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config)).collect();
         let sweep_now = Arc::new(Notify::new());
+        let revocations_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
+        let revocations =
+            revocations::watch(Arc::clone(&context), Arc::clone(&revocations_now), stop.clone());
+        tasks.spawn_essential("revocations", revocations);
+        tasks.spawn_essential("sweep lag", lag::watch(Arc::clone(&context), stop.clone()));
         tasks.spawn_essential(
             "log sweep",
-            sweep::sweep(Arc::clone(&context), inputs, config.sweep, Arc::clone(&sweep_now), stop),
+            sweep::sweep(Arc::clone(&context), inputs, config, Arc::clone(&sweep_now), stop),
         );
-        Arc::new(Self { context, workers, sweep_now })
+        Arc::new(Self { context, workers, sweep_now, revocations_now })
     }
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
@@ -225,6 +222,7 @@ impl Listener for Delivery {
 
     fn interrupted(&self) {
         self.sweep_now.notify_one();
+        self.revocations_now.notify_one();
     }
 }
 
@@ -249,12 +247,13 @@ impl Drop for Attachment {
     }
 }
 
-fn start_worker(context: &Arc<Context>, queue: usize) -> Inlet {
-    let (inputs, receiver) = mpsc::channel(queue);
+fn start_worker(context: &Arc<Context>, config: DeliveryConfig) -> Inlet {
+    let (inputs, receiver) = mpsc::channel(config.queue);
     let departures = Arc::new(Departures::default());
     let (hub, bus) = (Arc::clone(&context.hub), Arc::clone(&context.bus));
-    let worker = Worker::new(hub, bus, Arc::clone(&departures), Instant::now());
-    let run = task::run(worker, Arc::clone(context), receiver, inputs.downgrade());
+    let bounds = config.bounds.of_one(config.workers);
+    let worker = Worker::new(hub, bus, Arc::clone(&departures), bounds, Instant::now());
+    let run = task::run(worker.sabotaged(config.sabotage), Arc::clone(context), receiver, inputs.downgrade());
     context.tasks.spawn_essential("delivery worker", run);
     Inlet { inputs, departures }
 }

@@ -6,24 +6,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
 use super::cursor::{self, Cursor};
 use super::worker::Input;
-
-/// How often the log is swept.
-#[derive(Debug, Clone, Copy)]
-pub struct SweepConfig {
-    /// While rings arrive.
-    pub interval: Duration,
-    /// While they are in doubt.
-    pub interval_in_doubt: Duration,
-}
+use super::{Context, DeliveryConfig};
+use crate::sabotage::Defect;
 
 /// Sweeps until the stop. `now` asks for a sweep at once.
 pub(super) async fn sweep(
     context: Arc<Context>,
     workers: Vec<mpsc::Sender<Input>>,
-    config: SweepConfig,
+    config: DeliveryConfig,
     now: Arc<Notify>,
     stop: CancellationToken,
 ) {
@@ -31,7 +23,10 @@ pub(super) async fn sweep(
     loop {
         let mut caught_up = true;
         match context.store.sweep(cursor.at()).await {
-            Ok(swept) => {
+            Ok(mut swept) => {
+                if config.sabotage.is(Defect::SweepOff) {
+                    swept.heads.clear();
+                }
                 caught_up = swept.caught_up;
                 let handed_over = cursor.swept(&swept);
                 hand_over(&workers, cursor::news(swept, handed_over, workers.len())).await;
@@ -46,8 +41,8 @@ pub(super) async fn sweep(
         }
         let pause = match (caught_up, context.bus.is_healthy()) {
             (false, _) => Duration::ZERO,
-            (true, true) => config.interval,
-            (true, false) => config.interval_in_doubt,
+            (true, true) => config.sweep.interval,
+            (true, false) => config.sweep.interval_in_doubt,
         };
         tokio::select! {
             () = stop.cancelled() => return,

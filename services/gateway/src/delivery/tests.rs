@@ -16,9 +16,11 @@ use crate::domain::content::GroupName;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::event::{Author, Watermark};
 use crate::hub::{Drained, OutboxLimits};
+use crate::sabotage::Sabotage;
 use crate::store::{Draft, Locked, Outcome, StoreConfig, migrations};
 
 const MANY: i64 = 1_000;
+const BOUNDS: Bounds = Bounds { held_bytes: 1 << 20, tracked: 1_000 };
 /// Transactions of other tests on the same server hold the sweeps back while they run.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -86,6 +88,7 @@ struct Cluster {
     network: Arc<Network>,
     replicas: Vec<(Arc<Delivery>, Arc<Wanted>)>,
     tasks: Tasks,
+    bounds: Bounds,
 }
 
 /// Ends the sweeps before their database goes: a DROP that has to fight for it holds the sweeps of other tests back.
@@ -112,7 +115,7 @@ async fn cluster(replicas: usize) -> Cluster {
     migrate::run(&connection_config(&config).unwrap(), migrations::runner()).await.unwrap();
     let store = Store::new(pool(&config).unwrap(), StoreConfig { call: PATIENCE });
     let (network, tasks) = (Arc::new(Network::default()), Tasks::new());
-    let mut cluster = Cluster { database, store, network, replicas: Vec::new(), tasks };
+    let mut cluster = Cluster { database, store, network, replicas: Vec::new(), tasks, bounds: BOUNDS };
     for _ in 0..replicas {
         cluster.add_replica();
     }
@@ -123,7 +126,8 @@ impl Cluster {
     fn add_replica(&mut self) {
         let sweep =
             SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(20) };
-        let config = DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, sweep };
+        let (bounds, sabotage) = (self.bounds, Sabotage::default());
+        let config = DeliveryConfig { workers: 2, queue: 1_000, log_reads: 4, bounds, sweep, sabotage };
         let hub =
             Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16));
         let wanted = Arc::new(Wanted::default());
@@ -391,4 +395,6 @@ async fn an_abandoned_handshake_leaves_nothing_behind() {
     again.until("still works").await;
 }
 
+mod bounds;
+mod revocations;
 mod v2;

@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use tokio::time::Instant;
 
 use super::gate::Gate;
+use super::held::{Place, Weight};
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::ids::{Seq, UserId, Xid};
 
@@ -21,6 +22,10 @@ pub(super) struct Track<T> {
     pub(super) generation: u64,
     /// Up to which transaction everything had been handed over when the track began: its position lies before the rest.
     pub(super) since: Option<Xid>,
+    /// Up to here everything lies before the worker's cursor.
+    pub(super) swept: Option<Seq>,
+    /// What the gate holds, as the worker's shelf knows it.
+    pub(super) place: Place,
     /// When something was released last.
     pub(super) used_at: Instant,
     /// Local members of a group, with the position from which on they may see entries. Empty for a dialog.
@@ -39,12 +44,14 @@ pub(super) enum Membership {
     Left(UserId),
 }
 
-impl<T> Track<T> {
+impl<T: Weight> Track<T> {
     pub(super) fn new(generation: u64, position: Option<Seq>, since: Option<Xid>, now: Instant) -> Self {
         Self {
             gate: Gate::new(position),
+            swept: None,
             generation,
             since,
+            place: Place::default(),
             used_at: now,
             members: HashMap::new(),
             changes: VecDeque::new(),
@@ -151,6 +158,12 @@ mod tests {
             target: None,
             body: "".into(),
             created_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    impl Weight for () {
+        fn bytes(&self) -> usize {
+            0
         }
     }
 

@@ -7,28 +7,30 @@
 //! new track finds its position there. A group whose last member here was taken out keeps its track for a while: what
 //! it has delivered may lie after `cursor`, and a member who comes back must not hear it again.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet, VecDeque};
+mod forgetting;
+mod presence;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Departures;
+use self::forgetting::Looks;
+use self::presence::{Presence, note_dialog};
 use super::broadcast::{bid_farewell, broadcast, broadcast_unreadable, broadcast_watermark};
 use super::gate::Need;
+use super::held::Shelf;
 use super::log::{Item, Rows};
 use super::track::{Membership, Track};
+use super::{Bounds, Departures};
 use crate::domain::entry::Head;
 use crate::domain::event::{Audience, Event, Watermark};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::fanout::{Bus, Channel};
 use crate::hub::Hub;
+use crate::sabotage::{Defect, Sabotage};
 use crate::store;
-
-/// A dialog in which nothing happened for this long is forgotten, and a group that has no member here any more.
-const IDLE: Duration = Duration::from_secs(600);
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(super) enum Input {
     Event(Arc<Event>, Option<Box<str>>),
     /// The log of a conversation reaches this far.
     Head(Head),
+    /// The same, found by a sweep: all up to there lies before the cursor that follows.
+    SweptHead(Head),
     /// A member's watermark has moved.
     Watermark(Watermark),
     /// The sweep has handed over every entry before this transaction id.
@@ -67,44 +71,50 @@ pub(super) struct Read {
     pub(super) since: Option<Xid>,
 }
 
-/// A user with sockets here.
-#[derive(Debug, Default)]
-struct Presence {
-    sockets: usize,
-    groups: HashSet<ConversationId>,
-    dialogs: HashMap<ConversationId, UserId>,
-}
-
 pub(super) struct Worker {
     hub: Arc<Hub>,
     bus: Arc<dyn Bus>,
     departures: Arc<Departures>,
     tracks: HashMap<ConversationId, Track<Item>>,
     present: HashMap<UserId, Presence>,
-    due: VecDeque<(Instant, ConversationId)>,
+    due: BTreeSet<(Instant, ConversationId)>,
     reads: Vec<Read>,
+    shelf: Shelf,
     cursor: Option<Xid>,
     generations: u64,
-    swept_idle_at: Instant,
-    /// Tracks counted in the gauge, which all workers share.
-    counted: usize,
+    bounds: Bounds,
+    looks: Looks,
+    sabotage: Sabotage,
 }
 
 impl Worker {
-    pub(super) fn new(hub: Arc<Hub>, bus: Arc<dyn Bus>, departures: Arc<Departures>, now: Instant) -> Self {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        bus: Arc<dyn Bus>,
+        departures: Arc<Departures>,
+        bounds: Bounds,
+        now: Instant,
+    ) -> Self {
         Self {
             hub,
             bus,
             departures,
             tracks: HashMap::new(),
             present: HashMap::new(),
-            due: VecDeque::new(),
+            due: BTreeSet::new(),
             reads: Vec::new(),
+            shelf: Shelf::new(bounds.held_bytes),
             cursor: None,
             generations: 0,
-            swept_idle_at: now,
-            counted: 0,
+            bounds,
+            looks: Looks::new(now),
+            sabotage: Sabotage::default(),
         }
+    }
+
+    /// The same with a defect, if there is one for it.
+    pub(super) fn sabotaged(self, sabotage: Sabotage) -> Self {
+        Self { sabotage, ..self }
     }
 
     /// Takes what has come, then does what is due. Returns what to read from the log.
@@ -118,7 +128,7 @@ impl Worker {
 
     /// When the next turn is due, if nothing comes before.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.due.front().map(|(at, _)| *at)
+        self.due.first().map(|(at, _)| *at)
     }
 
     fn take(&mut self, input: Input, now: Instant) {
@@ -126,20 +136,21 @@ impl Worker {
             Input::Event(event, trace) => self.event(event, trace, now),
             Input::Head(head) => self.head(&head, now),
             Input::Watermark(watermark) => self.watermark(&watermark),
-            Input::Swept(cursor) => {
-                self.cursor = Some(cursor);
-                self.forget_idle(now);
-            }
+            Input::SweptHead(head) => self.swept_head(&head, now),
+            Input::Swept(cursor) => self.swept(cursor, now),
             Input::Present(user) => self.present.entry(user).or_default().sockets += 1,
             Input::Groups(user, groups, done) => {
                 groups.iter().for_each(|group| self.attach(user, group, now));
                 // A handshake that was given up has dropped its end: nothing is owed.
                 let _ = done.send(());
             }
-            Input::Position(ticket, position) => self.answer(ticket, now, |track| match position {
-                Some(position) => track.gate.learn(position, now),
-                None => failed(track, now),
-            }),
+            Input::Position(ticket, position) => {
+                let cursor = self.cursor;
+                self.answer(ticket, now, |track| match position {
+                    Some(position) => learned(track, position, cursor, now),
+                    None => failed(track, now),
+                });
+            }
             Input::Filled(ticket, rows) => self.answer(ticket, now, |track| match rows {
                 Some(rows) => track.gate.fill(rows, now),
                 None => failed(track, now),
@@ -152,10 +163,16 @@ impl Worker {
         if !self.concerns(conversation, users) {
             return;
         }
-        let item = Item { seq, event: Some(event), users, trace };
-        // What a replica tells of by itself is new: nothing can have come before the first entry.
-        let position = (seq == Seq::ZERO.next()).then_some(Seq::ZERO);
-        let released = self.track(conversation, position, now).gate.offer(seq, item, now);
+        let (item, sabotage) = (Item { seq, event: Some(event), users, trace }, self.sabotage);
+        // What a replica tells of by itself is new: nothing can have come before the first entry, unless this is a late
+        // copy of one whose track was evicted meanwhile.
+        let is_first = seq == Seq::ZERO.next() && !self.looks.evicted_lately(now);
+        let position = is_first.then_some(Seq::ZERO);
+        let track = self.track(conversation, position, now);
+        if sabotage.is(Defect::GateOff) {
+            return self.deliver(conversation, &item, now);
+        }
+        let released = track.gate.offer(seq, item, now);
         self.pass_on(conversation, released, now);
     }
 
@@ -165,6 +182,15 @@ impl Worker {
         }
         self.track(head.conversation, None, now).gate.see_head(head.seq, now);
         self.pursue(head.conversation, now);
+    }
+
+    fn swept_head(&mut self, head: &Head, now: Instant) {
+        if !self.concerns(head.conversation, head.users) {
+            return;
+        }
+        let track = self.track(head.conversation, None, now);
+        track.swept = track.swept.max(Some(head.seq));
+        self.head(head, now);
     }
 
     /// Tells who is here of a watermark. It passes the gate by, so members hear only of what they have been sent: one who
@@ -203,68 +229,6 @@ impl Worker {
             *generations += 1;
             Track::new(*generations, position, since, now)
         })
-    }
-
-    /// A present user is in this group.
-    fn attach(&mut self, user: UserId, group: &store::Membership, now: Instant) {
-        let Some(presence) = self.present.get_mut(&user) else { return };
-        let (generations, since) = (&mut self.generations, self.cursor);
-        // Of a log that is growing, something may be on its way that concerns others here, or this user's other sockets:
-        // all of it goes through the gate, and this socket's floor holds back what is no news to it.
-        let position = (!group.is_recent).then_some(group.last_seq);
-        let track = self.tracks.entry(group.conversation).or_insert_with(|| {
-            *generations += 1;
-            Track::new(*generations, position, since, now)
-        });
-        if group.is_recent {
-            track.gate.see_head(group.last_seq, now);
-        }
-        let deserted = track.is_deserted();
-        // A track that nobody needed may lag behind: what was said before this socket came is no news to it.
-        let lags = deserted && !group.is_recent;
-        let from = if lags { group.joined_seq.max(group.last_seq.next()) } else { group.joined_seq };
-        if track.attach(user, from, group.last_seq) {
-            presence.groups.insert(group.conversation);
-            if deserted {
-                self.bus.join(Channel::Conversation(group.conversation));
-            }
-        }
-        self.pursue(group.conversation, now);
-    }
-
-    /// One socket of the user is gone. With the last one, what only that user wanted to hear is forgotten: a position
-    /// kept without listening would be wrong when the user comes back. False when a presence of the user still waits
-    /// in the queue.
-    fn depart(&mut self, user: UserId) -> bool {
-        let Entry::Occupied(mut entry) = self.present.entry(user) else { return false };
-        // Who is here cannot be the last one to go: either that is another socket, whose presence still waits in the queue,
-        // or another one is opening, which hears already what is delivered.
-        if entry.get().sockets == 1 && self.hub.has(user) {
-            return false;
-        }
-        entry.get_mut().sockets -= 1;
-        if entry.get().sockets > 0 {
-            return true;
-        }
-        let presence = entry.remove();
-        for group in presence.groups {
-            let Some(track) = self.tracks.get_mut(&group) else { continue };
-            track.detach(user);
-            if track.is_deserted() {
-                self.bus.leave(Channel::Conversation(group));
-                // What it still waits for may bring in somebody who is here, and if somebody is here who was taken out, it
-                // knows what he has heard.
-                if track.gate.is_settled() && !track.has_dismissed(|user| self.present.contains_key(&user)) {
-                    self.tracks.remove(&group);
-                }
-            }
-        }
-        for (dialog, peer) in presence.dialogs {
-            if !self.present.contains_key(&peer) {
-                self.tracks.remove(&dialog);
-            }
-        }
-        true
     }
 
     /// Applies an answer to the track that asked for it, if it still is the same.
@@ -326,10 +290,15 @@ impl Worker {
 
     /// Gets what the gate needs now, or remembers when to look again.
     fn pursue(&mut self, conversation: ConversationId, now: Instant) {
+        self.weigh(conversation, now);
         let Some(track) = self.tracks.get_mut(&conversation) else { return };
+        // What has been lost is not late.
+        if !self.bus.is_healthy() {
+            track.gate.hurry();
+        }
         let Some(need) = track.gate.need(now) else {
             if let Some(due) = track.gate.due() {
-                self.due.push_back((due, conversation));
+                self.due.insert((due, conversation));
             }
             return;
         };
@@ -337,36 +306,39 @@ impl Worker {
         self.reads.push(Read { ticket, need, since: track.since });
     }
 
-    fn serve_due(&mut self, now: Instant) {
-        while let Some((at, conversation)) = self.due.front().copied() {
-            if at > now {
-                return;
+    /// Keeps what is held within the limit: who has held something for longest gives it up and reads the log instead.
+    fn weigh(&mut self, conversation: ConversationId, now: Instant) {
+        if let Some(track) = self.tracks.get_mut(&conversation) {
+            self.shelf.note(conversation, &mut track.place, track.gate.held_bytes());
+        }
+        while let Some(oldest) = self.shelf.overfull() {
+            if let Some(track) = self.tracks.get_mut(&oldest) {
+                track.gate.spill();
+                self.shelf.note(oldest, &mut track.place, 0);
+                self.due.insert((now, oldest));
             }
-            self.due.pop_front();
-            self.pursue(conversation, now);
         }
     }
 
-    /// Forgets dialogs in which nothing happens. What comes later lies after `cursor` and finds its position anew.
-    fn forget_idle(&mut self, now: Instant) {
-        if now < self.swept_idle_at + IDLE / 10 {
-            return;
+    fn forget(&mut self, conversation: ConversationId) {
+        if let Some(mut track) = self.tracks.remove(&conversation) {
+            self.shelf.note(conversation, &mut track.place, 0);
         }
-        self.swept_idle_at = now;
-        self.tracks.retain(|_, track| {
-            !(track.is_deserted() && track.gate.is_settled() && now > track.used_at + IDLE)
-        });
-        let (count, before) = (self.tracks.len(), std::mem::replace(&mut self.counted, self.tracks.len()));
-        let gauge = metrics::gauge!("gateway_tracked_conversations");
-        match count.checked_sub(before) {
-            Some(more) => gauge.increment(as_count(more)),
-            None => gauge.decrement(as_count(before - count)),
+    }
+
+    fn serve_due(&mut self, now: Instant) {
+        while let Some((at, conversation)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, conversation));
+            self.pursue(conversation, now);
         }
     }
 }
 
-fn as_count(tracks: usize) -> u32 {
-    u32::try_from(tracks).unwrap_or(u32::MAX)
+fn learned(track: &mut Track<Item>, position: Seq, cursor: Option<Xid>, now: Instant) -> Vec<Item> {
+    if track.since <= cursor {
+        track.swept = track.swept.max(Some(position));
+    }
+    track.gate.learn(position, now)
 }
 
 fn failed(track: &mut Track<Item>, now: Instant) -> Vec<Item> {
@@ -374,8 +346,5 @@ fn failed(track: &mut Track<Item>, now: Instant) -> Vec<Item> {
     Vec::new()
 }
 
-fn note_dialog(present: &mut HashMap<UserId, Presence>, dialog: ConversationId, user: UserId, peer: UserId) {
-    if let Some(presence) = present.get_mut(&user) {
-        presence.dialogs.insert(dialog, peer);
-    }
-}
+#[cfg(test)]
+mod tests;

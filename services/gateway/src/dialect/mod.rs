@@ -3,6 +3,8 @@
 //! Pure translation: knows no socket, no task and no store. The code behind it knows no dialect. A new dialect is a new
 //! file here and a new variant of [`Dialect`].
 
+#[cfg(test)]
+mod document;
 mod instant;
 mod raw;
 

@@ -88,6 +88,11 @@ impl Accounts {
         .await
     }
 
+    /// Whether accounts answers at this moment.
+    pub async fn answers(&self) -> bool {
+        self.signing_keys().await.is_ok()
+    }
+
     async fn call<T, F>(
         &self,
         attempt: impl Fn(AccountsServiceClient<Channel>, Duration) -> F,

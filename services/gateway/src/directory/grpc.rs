@@ -52,6 +52,25 @@ impl GrpcDirectory {
                 Found::Missing => waiting.push(self.ask(id, None)),
             }
         }
+        self.wait(waiting, now, &mut users).await?;
+        Ok(users)
+    }
+
+    async fn find_anew(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>, DirectoryError> {
+        ids.iter().for_each(|id| self.cache.doubt(*id));
+        let waiting = ids.iter().map(|id| self.ask(*id, None)).collect();
+        let mut users = HashMap::with_capacity(ids.len());
+        self.wait(waiting, Instant::now(), &mut users).await?;
+        Ok(users)
+    }
+
+    /// Waits until those that were asked for at `now` are there, and puts them to the others.
+    async fn wait(
+        &self,
+        waiting: Vec<Waiting>,
+        now: Instant,
+        users: &mut HashMap<UserId, Arc<Profile>>,
+    ) -> Result<(), DirectoryError> {
         metrics::counter!("gateway_directory_asked_total").increment(waiting.len() as u64);
         for Waiting { id, stale, answer } in waiting {
             let profile = match timeout_at(now + self.deadline, answer).await {
@@ -60,7 +79,7 @@ impl GrpcDirectory {
             };
             users.extend(profile.map(|profile| (id, profile)));
         }
-        Ok(users)
+        Ok(())
     }
 
     /// Queues the id. Without room the answer is dropped at once, which says that it cannot be found out.
@@ -89,6 +108,13 @@ impl Directory for GrpcDirectory {
         ids: &'a [UserId],
     ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>> {
         Box::pin(self.find(ids))
+    }
+
+    fn ask_again<'a>(
+        &'a self,
+        ids: &'a [UserId],
+    ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>> {
+        Box::pin(self.find_anew(ids))
     }
 
     fn peek(&self, id: UserId) -> Option<Arc<Profile>> {

@@ -84,6 +84,16 @@ pub trait Directory: Send + Sync + 'static {
         ids: &'a [UserId],
     ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>>;
 
+    /// As [`Directory::get`], but what accounts said before this call does not count.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Unavailable`] when accounts does not say it of every one of them. What was known before is kept,
+    /// for those to whom that is better than nothing.
+    fn ask_again<'a>(
+        &'a self,
+        ids: &'a [UserId],
+    ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>>;
+
     /// What is known of the user at this moment, possibly outdated. Never waits.
     fn peek(&self, id: UserId) -> Option<Arc<Profile>>;
 

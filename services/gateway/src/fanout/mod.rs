@@ -8,7 +8,7 @@ mod redis;
 mod ring;
 
 pub use channel::Channel;
-pub use redis::{BadUrl, Driver, RedisBus, RedisConfig};
+pub use redis::{Driver, RedisBus, RedisConfig};
 pub use ring::Rung;
 
 use crate::domain::event::{Event, Watermark};

@@ -3,21 +3,19 @@
 //! A live TCP connection proves nothing, so the replica rings itself each second through the normal path; after
 //! [`RedisConfig::silence`] without hearing itself it connects anew and subscribes to everything again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use messenger_chassis::lifecycle::Tasks;
+use messenger_chassis::redis::{BadUrl, Servers};
 use messenger_proto::accounts::UserChanged;
 use messenger_proto::accounts::user_changed::Kind;
 use messenger_proto::gateway::Ring;
 use prost::Message as _;
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, Client, IntoConnectionInfo as _, ProtocolVersion, PushInfo, PushKind, Value,
-};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -40,7 +38,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// How the bus reaches Redis, and its limits.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// `redis://…`.
+    /// One server, the nodes of a cluster, or sentinels: see [`Servers::parse`].
     pub url: SecretString,
     /// First part of every channel's name; deployments that share a Redis need different ones.
     pub prefix: String,
@@ -48,7 +46,7 @@ pub struct RedisConfig {
     pub node: String,
     /// Rings that may wait to be sent.
     pub queue: usize,
-    /// Time for a connection, a subscription, or a pipeline of rings.
+    /// Time for a connection to one address, a subscription, or a pipeline of rings.
     pub timeout: Duration,
     /// How often the replica rings itself.
     pub heartbeat: Duration,
@@ -58,21 +56,18 @@ pub struct RedisConfig {
     pub linger: Duration,
 }
 
-/// The URL cannot be used. Its text is not repeated: it may hold a password.
-#[derive(Debug, thiserror::Error)]
-#[error("the Redis URL cannot be used")]
-pub struct BadUrl;
-
 /// A ring on its way out.
 type Outgoing = (Channel, Bytes);
 
 #[derive(Debug)]
 struct Shared {
     config: RedisConfig,
-    client: Client,
+    servers: Servers,
     interest: Mutex<Interest>,
     changed: Notify,
     healthy: AtomicBool,
+    /// How often nothing was heard although the connection was open.
+    silences: AtomicU64,
 }
 
 /// The handle that rings and counts interest. When the last one drops, the queued rings leave and the sender ends.
@@ -96,21 +91,18 @@ impl RedisBus {
     /// # Errors
     /// [`BadUrl`]. A Redis that does not answer is no error: it is tried again for ever.
     pub fn new(config: RedisConfig) -> Result<(Self, Driver), BadUrl> {
-        let info = config.url.expose_secret().into_connection_info().map_err(|_| BadUrl)?;
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info =
-            info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let client = Client::open(info).map_err(|_| BadUrl)?;
+        let servers = Servers::parse(config.url.expose_secret())?;
         let mut interest = Interest::new(config.linger);
         interest.join(Channel::Own);
         interest.join(Channel::Accounts);
         let (rings, outgoing) = mpsc::channel(config.queue);
         let shared = Arc::new(Shared {
             config,
-            client,
+            servers,
             interest: Mutex::new(interest),
             changed: Notify::new(),
             healthy: AtomicBool::new(false),
+            silences: AtomicU64::new(0),
         });
         let driver = Driver { shared: Arc::clone(&shared), rings: rings.clone(), outgoing };
         Ok((Self { shared, rings }, driver))
@@ -170,12 +162,6 @@ impl Shared {
         channel.name(&self.config.prefix, &self.config.node)
     }
 
-    async fn connect(&self, settings: AsyncConnectionConfig) -> redis::RedisResult<MultiplexedConnection> {
-        let limit = Some(self.config.timeout);
-        let settings = settings.set_connection_timeout(limit).set_response_timeout(limit);
-        self.client.get_multiplexed_async_connection_with_config(&settings).await
-    }
-
     fn set_healthy(&self, healthy: bool) {
         if self.healthy.swap(healthy, Ordering::Relaxed) != healthy {
             tracing::info!(healthy, "redis subscriptions");
@@ -185,13 +171,20 @@ impl Shared {
 }
 
 /// Sends rings in pipelines until every handle is gone. Without a connection they are dropped: late rings are noise.
+///
+/// After a silence the rings take another connection too: perhaps not the subscriptions' server is cut off, but this one.
 async fn send_rings(shared: Arc<Shared>, mut outgoing: mpsc::Receiver<Outgoing>) {
     let mut batch = Vec::with_capacity(RING_BATCH);
     let mut connection = None;
     let mut retry_at = Instant::now();
+    let mut silences = 0;
     while outgoing.recv_many(&mut batch, RING_BATCH).await > 0 {
+        let known = std::mem::replace(&mut silences, shared.silences.load(Ordering::Relaxed));
+        if silences != known {
+            connection = None;
+        }
         if connection.is_none() && Instant::now() >= retry_at {
-            connection = shared.connect(AsyncConnectionConfig::new()).await.ok();
+            connection = shared.servers.connect_any(shared.config.timeout).await.ok();
             retry_at = Instant::now() + BACKOFF.1;
         }
         let sent = match &mut connection {
@@ -263,7 +256,7 @@ async fn subscription(
 ) -> redis::RedisResult<()> {
     let heard = Arc::new(Heard { last: Mutex::new(Instant::now()), broken: CancellationToken::new() });
     let settings = AsyncConnectionConfig::new().set_push_sender(receiver(shared, listener, &heard));
-    let mut connection = shared.connect(settings).await?;
+    let mut connection = shared.servers.connect(settings, shared.config.timeout).await?;
     let channels = shared.interest().all();
     subscribe(shared, &mut connection, &channels).await?;
     let mut heartbeat = interval(shared.config.heartbeat);
@@ -275,6 +268,7 @@ async fn subscription(
             _ = heartbeat.tick() => {
                 if heard.silence() > shared.config.silence {
                     tracing::warn!("redis does not echo");
+                    shared.silences.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
                 if rings.try_send((Channel::Own, Bytes::new())).is_err() {

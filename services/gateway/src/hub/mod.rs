@@ -71,6 +71,12 @@ impl Hub {
         self.with_sockets(user, |outbox| outbox.close(reason));
     }
 
+    /// Everybody who has a socket here, each once.
+    pub fn users(&self) -> Vec<UserId> {
+        let locked = |shard: &Mutex<Shard>| -> Vec<_> { lock(shard).keys().copied().collect() };
+        self.shards.iter().flat_map(locked).collect()
+    }
+
     /// All sockets, for the drain.
     pub fn all(&self) -> Vec<Arc<Outbox>> {
         let locked = |shard: &Mutex<Shard>| -> Vec<_> { lock(shard).values().flatten().cloned().collect() };

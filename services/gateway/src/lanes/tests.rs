@@ -10,12 +10,13 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::*;
-use crate::delivery::{DeliveryConfig, SweepConfig};
+use crate::delivery::{Bounds, DeliveryConfig, SweepConfig};
 use crate::directory::StaticDirectory;
 use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::{Seq, UserId};
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
+use crate::sabotage::Sabotage;
 use crate::store::{StoreConfig, migrations};
 
 /// For everything that has to come in the end, on a busy machine.
@@ -65,7 +66,9 @@ async fn fixture(config: LaneConfig) -> Fixture {
             workers: 1,
             queue: 10_000,
             log_reads: 1,
+            bounds: Bounds { held_bytes: 1 << 20, tracked: 1_000 },
             sweep: SweepConfig { interval: ROOM, interval_in_doubt: ROOM },
+            sabotage: Sabotage::default(),
         },
         Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16)),
         Arc::new(Silence),

@@ -1,8 +1,9 @@
 //! One socket: reads requests, writes replies and events, keeps the heartbeat. Generic over the wire, so that a test
 //! drives it without a network.
 //!
-//! Requests begin in the order in which they came. Messages may be in flight together; anything else waits until they
-//! are stored, so a client reads its own writes. Past the limit of requests in flight
+//! Messages begin in the order in which they came and may be in flight together. In the seed dialect anything else waits
+//! until they are stored, so a client reads its own writes; in the second one a few requests are at work beside them, and
+//! a client that needs the effect of one waits for its answer. Past the limit of requests in flight
 //! the socket is not read: the client's TCP connection is the back-pressure, and nobody else waits.
 
 mod own;
@@ -37,11 +38,13 @@ use crate::hub::{About, Drained, Frame};
 use crate::usecase::{Messenger, Started};
 
 use own::OwnMessages;
-use replies::{Done, Replies};
+use replies::{Done, Kind, Replies};
 use timer::Timer;
 
 /// Frames that are no requests after which a client of the second dialect is taken for broken.
 const UNREADABLE_MAX: u32 = 20;
+/// Requests other than messages that are at work for one socket at once, where answers may overtake each other.
+const REQUESTS_MAX: usize = 4;
 
 /// Time limits of a socket.
 #[derive(Debug, Clone, Copy)]
@@ -229,8 +232,11 @@ impl<W: Wire> Session<W> {
 
     /// Begins the waiting request when its turn has come.
     fn begin_waiting(&mut self) {
+        let overtakes = self.replies.may_overtake();
+        let is_message = matches!(self.step, Step::Waiting(_, Command::Send(_)));
         let ready = match &self.step {
-            Step::Waiting(_, Command::Send(_)) => true,
+            Step::Waiting(..) if is_message => true,
+            Step::Waiting(..) if overtakes => self.replies.requests() < REQUESTS_MAX,
             Step::Waiting(..) => self.replies.is_empty(),
             _ => false,
         };
@@ -240,8 +246,12 @@ impl<W: Wire> Session<W> {
         let Step::Waiting(tag, command) = std::mem::replace(&mut self.step, Step::Idle) else { return };
         let (messenger, caller) = (Arc::clone(&self.messenger), Arc::clone(&self.caller));
         let span = request_span(&tag);
-        let start = async move { messenger.start(&caller, command).await };
-        self.step = Step::Starting(tag, Box::pin(start.instrument(span)));
+        let start = async move { messenger.start(&caller, command).await }.instrument(span);
+        if overtakes && !is_message {
+            self.replies.push(Kind::Request, async move { (tag, start.await.finish().await) });
+        } else {
+            self.step = Step::Starting(tag, Box::pin(start));
+        }
     }
 
     fn begun(&mut self, started: Started) {
@@ -251,7 +261,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn push_reply(&mut self, tag: Tag, started: Started) {
-        self.replies.push(async move { (tag, started.finish().await) });
+        self.replies.push(Kind::Message, async move { (tag, started.finish().await) });
     }
 
     async fn tick(&mut self) -> Result<(), End> {

@@ -1,7 +1,7 @@
 //! Requests in flight and the order in which they are answered.
 //!
-//! A dialect whose answers name their request by more than their turn is answered as requests are done: a message that
-//! waits for a locked conversation holds up nobody's acknowledgement but its own.
+//! A dialect whose answers name their request by more than their turn is answered as requests are done: what waits for a
+//! locked conversation holds up nothing else on its socket.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,10 +15,24 @@ use crate::domain::reply::Reply;
 
 /// An outcome with the tag of its request.
 pub(super) type Done = (Tag, Result<Reply, GatewayError>);
-type Pending = Pin<Box<dyn Future<Output = Done> + Send>>;
+type Pending = Pin<Box<dyn Future<Output = (Kind, Done)> + Send>>;
+
+/// What is in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A message, or an answer that needs nothing any more.
+    Message,
+    /// Anything else, at work.
+    Request,
+}
 
 /// Replies in flight.
-pub(super) enum Replies {
+pub(super) struct Replies {
+    pending: Pendings,
+    requests: usize,
+}
+
+enum Pendings {
     /// The seed dialect has always answered in the order of the requests, and its clients may count on it.
     InOrder(FuturesOrdered<Pending>),
     /// Every answer bears the `requestId`.
@@ -27,23 +41,31 @@ pub(super) enum Replies {
 
 impl Replies {
     pub(super) fn of(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::Seed => Self::InOrder(FuturesOrdered::new()),
-            Dialect::V2 => Self::AsDone(FuturesUnordered::new()),
-        }
+        let pending = match dialect {
+            Dialect::Seed => Pendings::InOrder(FuturesOrdered::new()),
+            Dialect::V2 => Pendings::AsDone(FuturesUnordered::new()),
+        };
+        Self { pending, requests: 0 }
     }
 
-    pub(super) fn push(&mut self, pending: impl Future<Output = Done> + Send + 'static) {
-        match self {
-            Self::InOrder(replies) => replies.push_back(Box::pin(pending)),
-            Self::AsDone(replies) => replies.push(Box::pin(pending)),
+    /// Whether answers may overtake each other.
+    pub(super) fn may_overtake(&self) -> bool {
+        matches!(self.pending, Pendings::AsDone(_))
+    }
+
+    pub(super) fn push(&mut self, kind: Kind, pending: impl Future<Output = Done> + Send + 'static) {
+        self.requests += usize::from(kind == Kind::Request);
+        let pending = Box::pin(async move { (kind, pending.await) });
+        match &mut self.pending {
+            Pendings::InOrder(replies) => replies.push_back(pending),
+            Pendings::AsDone(replies) => replies.push(pending),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        match self {
-            Self::InOrder(replies) => replies.len(),
-            Self::AsDone(replies) => replies.len(),
+        match &self.pending {
+            Pendings::InOrder(replies) => replies.len(),
+            Pendings::AsDone(replies) => replies.len(),
         }
     }
 
@@ -51,12 +73,19 @@ impl Replies {
         self.len() == 0
     }
 
+    /// Those of [`Kind::Request`].
+    pub(super) fn requests(&self) -> usize {
+        self.requests
+    }
+
     /// The next one; `None` when none is in flight. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Done> {
-        match self {
-            Self::InOrder(replies) => replies.next().await,
-            Self::AsDone(replies) => replies.next().await,
-        }
+        let (kind, done) = match &mut self.pending {
+            Pendings::InOrder(replies) => replies.next().await,
+            Pendings::AsDone(replies) => replies.next().await,
+        }?;
+        self.requests -= usize::from(kind == Kind::Request);
+        Some(done)
     }
 
     /// The next one, if there is one now.

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
 use super::*;
-use crate::delivery::{Delivery, DeliveryConfig, SweepConfig};
+use crate::delivery::{Bounds, Delivery, DeliveryConfig, SweepConfig};
 use crate::directory::{Directory, StaticDirectory};
 use crate::domain::event::{Author, Event, Watermark};
 use crate::domain::ids::{UserId, Xid};
@@ -23,10 +23,12 @@ use crate::domain::sync::Sync;
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
 use crate::lanes::{LaneConfig, Lanes};
+use crate::sabotage::Sabotage;
 use crate::store::{Store, StoreConfig, migrations};
 use crate::usecase;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const BOUNDS: Bounds = Bounds { held_bytes: 1 << 20, tracked: 1_000 };
 
 /// One replica needs no bus.
 struct NoBus;
@@ -143,7 +145,9 @@ async fn replica() -> Replica {
     let tasks = Tasks::new();
     let sweep =
         SweepConfig { interval: Duration::from_millis(50), interval_in_doubt: Duration::from_millis(50) };
-    let delivery_config = DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep };
+    let sabotage = Sabotage::default();
+    let delivery_config =
+        DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, bounds: BOUNDS, sweep, sabotage };
     let directory: Arc<dyn Directory> = Arc::new(StaticDirectory::of(&[(1, "Patrick0"), (2, "Patrick1")]));
     let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
     let delivery =

@@ -1,5 +1,7 @@
 //! The log as the delivery reads it: ranges, positions, the sweep.
 
+use std::time::Duration;
+
 use super::rows::{entry_columns, log_row};
 use super::{Store, StoreError};
 use crate::domain::entry::{Entry, Head};
@@ -15,6 +17,11 @@ pub(super) const POSITION_BEFORE: &str = "SELECT e.seq FROM entries e \
      WHERE e.conversation_id = $1 AND e.xid < $2::bigint::text::xid8 ORDER BY e.seq DESC LIMIT 1";
 pub(super) const SWEEP: &str =
     "SELECT cursor, behind, conversation_id, seq, sender_id, recipient_id FROM sweep($1, $2)";
+
+/// The first one by the index of the tail. What a restored log has from the future of its own server does not count: no
+/// sweep will come to it for long. An age below zero is that of a clock that was set back.
+pub(super) const OLDEST_UNSWEPT: &str = "SELECT greatest(extract(epoch FROM clock_timestamp() - e.created_at), 0)::float8 \
+     FROM entries e WHERE e.xid >= $1::bigint::text::xid8 AND e.xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY e.xid LIMIT 1";
 
 /// Transactions of one sweep at most, about a second of a busy server. A cursor that is far behind catches up in steps,
 /// each of which fits into the time limit of a statement.
@@ -69,6 +76,16 @@ impl Store {
     ) -> Result<Seq, StoreError> {
         let rows = self.rows(POSITION_BEFORE, &[&conversation.0, &cursor.0]).await?;
         rows.first().map_or(Ok(Seq::ZERO), |row| Ok(Seq(row.try_get(0)?)))
+    }
+
+    /// The age of the oldest entry that lies at `cursor` or after it; none when there is no such entry.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn oldest_unswept(&self, cursor: Xid) -> Result<Option<Duration>, StoreError> {
+        let rows = self.rows(OLDEST_UNSWEPT, &[&cursor.0]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(Some(Duration::try_from_secs_f64(row.try_get(0)?).unwrap_or(Duration::MAX)))
     }
 
     /// What has been committed since the transaction id `from`, a bounded part of it; without

@@ -5,6 +5,7 @@
 
 mod chats;
 mod conversations;
+mod early;
 mod error;
 mod groups;
 mod lease;
@@ -33,6 +34,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use self::lease::Lease;
+use crate::sabotage::Sabotage;
 
 /// The schema's history, compiled in.
 pub mod migrations {
@@ -60,6 +62,7 @@ pub struct StoreConfig {
 pub struct Store {
     pool: Pool,
     config: StoreConfig,
+    sabotage: Sabotage,
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -67,7 +70,13 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 impl Store {
     /// A store over a pool whose search path names the schema.
     pub fn new(pool: Pool, config: StoreConfig) -> Self {
-        Self { pool, config }
+        Self { pool, config, sabotage: Sabotage::default() }
+    }
+
+    /// The same with a defect, if there is one for it.
+    #[must_use]
+    pub fn sabotaged(self, sabotage: Sabotage) -> Self {
+        Self { sabotage, ..self }
     }
 
     /// Whether a statement goes through.
@@ -88,6 +97,8 @@ impl Store {
             Ok(result) => result.map_err(|error| StoreError::of_statement(&error)),
             Err(_) => {
                 tracing::warn!("the database did not answer in time");
+                // The idle connections lead to the same server: nobody is to find that out one by one.
+                self.pool.retain(|_, _| false);
                 Err(StoreError::Unavailable)
             }
         };

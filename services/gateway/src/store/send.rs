@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Params, Store, StoreError};
 use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
+use crate::sabotage::Defect;
 
 pub(super) const SEND_MESSAGES: &str = "SELECT status, seq, id, created_at FROM send_messages($1, $2::bigint[], $3::bigint[], \
      $4::bigint[], $5::uuid[], $6::uuid[], $7::text[], $8::bigint[])";
@@ -87,12 +88,13 @@ impl Store {
         let uuids: Vec<_> = drafts.iter().map(|draft| draft.uuid).collect();
         let bodies: Vec<_> = drafts.iter().map(|draft| &*draft.content).collect();
         let targets: Vec<_> = drafts.iter().map(|draft| draft.target.map(|seq| seq.0)).collect();
-        let rows = self
-            .rows(
-                SEND_MESSAGES,
-                &[&wait, &conversations, &senders, &recipients, &clients, &uuids, &bodies, &targets],
-            )
-            .await?;
+        let params: Params<'_> =
+            &[&wait, &conversations, &senders, &recipients, &clients, &uuids, &bodies, &targets];
+        let rows = if self.sabotage.is(Defect::AckBeforeCommit) {
+            self.rows_before_commit(SEND_MESSAGES, params).await?
+        } else {
+            self.rows(SEND_MESSAGES, params).await?
+        };
         if rows.len() != drafts.len() {
             return Err(StoreError::Internal);
         }

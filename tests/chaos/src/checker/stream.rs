@@ -9,6 +9,8 @@ type Range = (i64, i64);
 pub(super) struct Stream {
     /// Highest place shown.
     last: i64,
+    /// Whether it begins somewhere, with what is new.
+    begins_with_news: bool,
     /// Places that the device was told it would not be shown in their turn.
     gaps: Vec<Range>,
     /// Those of them that it was shown later.
@@ -41,6 +43,12 @@ pub(super) enum Place {
 impl Stream {
     pub(super) fn follow(&mut self, after: i64) {
         self.last = self.last.max(after);
+        self.begins_with_news = true;
+    }
+
+    /// Whether it was said to begin somewhere: nothing older belongs into it.
+    pub(super) fn begins_with_news(&self) -> bool {
+        self.begins_with_news
     }
 
     pub(super) fn gap(&mut self, from: i64, to: i64) {

@@ -92,3 +92,32 @@ fn lateness_is_excused_by_a_fault_alone() {
     late.insert(1, fault(Event::Heal { name: name() }));
     assert!(check(&late, Limits::default()).is_clean());
 }
+
+#[test]
+fn a_socket_that_was_opened_later_is_shown_no_old_news() {
+    let mut bad = simulate(3, STEPS);
+    let acknowledged = bad.iter().find_map(|record| match &record.event {
+        Event::Ok { conversation, seq, id: Some(_), .. } => Some((*conversation, *seq, record.at)),
+        _ => None,
+    });
+    let (conversation, seq, acked) = acknowledged.expect("a message");
+    let shown = bad.iter().find_map(|record| match &record.event {
+        Event::Receive { device, entry, .. } if (entry.conversation, entry.seq) == (conversation, seq) => {
+            Some((device.user, entry.clone()))
+        }
+        _ => None,
+    });
+    let (user, entry) = shown.expect("somebody saw it");
+    let device = Device { user, number: 77 };
+    let opened = acked + u64::try_from(OLD.as_micros()).expect("small") + 1;
+    let end =
+        bad.iter().position(|record| matches!(record.event, Event::Conversation { .. })).expect("a dump");
+    let events = [
+        Event::Retire { device },
+        Event::Connect { device, connection: 1, gateway: 0 },
+        Event::Follow { device, conversation, after: seq - 1 },
+        Event::Receive { device, connection: 1, entry },
+    ];
+    bad.splice(end..end, events.map(|event| Record { at: opened, event }));
+    assert_eq!(classes(&check(&bad, Limits { delivery: OLD, ..Limits::default() })), [Class::Duplicated]);
+}

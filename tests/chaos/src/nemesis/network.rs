@@ -25,7 +25,7 @@ fn swallow() -> Faults {
 
 impl Nemesis {
     pub(super) async fn half_open_redis(&mut self, index: usize, lasting: Duration) {
-        let link = &self.cluster.links(index).redis;
+        let link = self.cluster.links(index).redis();
         link.set_both(&swallow());
         sleep(lasting).await;
         link.heal();
@@ -33,7 +33,7 @@ impl Nemesis {
 
     pub(super) async fn lossy_bus(&mut self, lasting: Duration) {
         let lossy = Faults { pushes: Some(LOSSY), ..Faults::default() };
-        let links = || (0..GATEWAYS).map(|index| &self.cluster.links(index).redis);
+        let links = || (0..GATEWAYS).map(|index| self.cluster.links(index).redis());
         links().for_each(|link| link.set(Direction::ToClient, lossy.clone()));
         sleep(lasting).await;
         links().for_each(|link| link.set(Direction::ToClient, Faults::default()));
@@ -49,7 +49,7 @@ impl Nemesis {
 
     pub(super) async fn isolate_gateway(&mut self, index: usize, lasting: Duration) {
         let links = self.cluster.links(index);
-        let inner = [&links.redis, &links.postgres, &links.accounts];
+        let inner = [links.redis(), &links.postgres, &links.accounts];
         inner.iter().for_each(|link| link.set_both(&swallow()));
         sleep(lasting).await;
         inner.iter().for_each(|link| link.heal());

@@ -38,10 +38,10 @@ impl Nemesis {
 
     pub(super) async fn mute_and_kill_gateway(&mut self, index: usize, lasting: Duration) {
         let mute = Faults { swallow: true, ..Faults::default() };
-        self.cluster.links(index).redis.set(Direction::ToServer, mute);
+        self.cluster.links(index).redis().set(Direction::ToServer, mute);
         sleep(MUTE).await;
         self.cluster.kill(index).await;
-        self.cluster.links(index).redis.heal();
+        self.cluster.links(index).redis().heal();
         sleep(lasting).await;
         self.cluster.start_again(index).await;
     }

@@ -10,13 +10,30 @@ use super::Nemesis;
 
 /// Between two strokes of a fault that strikes again and again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long a standby is away before it takes over.
+const LAG: Duration = Duration::from_millis(500);
 /// All of the gateways, and not the one that asks.
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
-/// The busiest ones.
-const LOCK: &str = "SELECT id FROM conversations ORDER BY last_seq DESC LIMIT 2 FOR UPDATE";
+/// The busiest one.
+const LOCK: &str = "SELECT id FROM conversations ORDER BY last_seq DESC LIMIT 1 FOR UPDATE";
 
 impl Nemesis {
+    /// The primary dies, and the standby takes over with what it has. It was away for a moment before that: what was
+    /// acknowledged meanwhile without it is gone.
+    ///
+    /// # Errors
+    /// When there is no standby, or it does not take over.
+    pub async fn fail_over(&mut self) -> Result<()> {
+        block_in_place(|| self.cluster.standby().stop_immediate())?;
+        sleep(LAG).await;
+        block_in_place(|| self.cluster.postgres().stop_immediate())?;
+        block_in_place(|| {
+            self.cluster.standby().start_again()?;
+            self.cluster.standby().promote()
+        })
+    }
+
     pub(super) fn crash_postgres(&mut self) -> Result<()> {
         block_in_place(|| self.cluster.postgres().restart_immediate())
     }
@@ -37,7 +54,7 @@ impl Nemesis {
         block_in_place(|| self.cluster.postgres().thaw())
     }
 
-    pub(super) async fn lock_conversations(&mut self, lasting: Duration) -> Result<()> {
+    pub(super) async fn lock_conversation(&mut self, lasting: Duration) -> Result<()> {
         let mut holder = self.cluster.messages().await;
         let locks = holder.transaction().await.context("begin")?;
         locks.execute(LOCK, &[]).await.context("lock")?;

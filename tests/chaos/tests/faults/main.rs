@@ -1,7 +1,14 @@
 //! The promise under each fault, one run of the real system for each.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+#![expect(clippy::print_stdout, reason = "the figures of a run belong into the test's output")]
+
 mod clients;
+mod disk;
 mod gateways;
 mod postgres;
 mod redis;
+mod redis_groups;
 mod run;
+mod sabotage;
+mod standby;

@@ -59,7 +59,15 @@ pub(super) const LIBRARIES: &[Library] = &[
     },
     Library {
         names: &["redis"],
-        only_in: &["services/accounts/src/notices", "services/gateway/src/fanout", "crates/backing", OUTSIDE],
+        only_in: &[
+            "services/accounts/src/notices",
+            "services/gateway/src/fanout",
+            // Which server a connection goes to, the same for both.
+            "crates/chassis/src/redis.rs",
+            "crates/chassis/src/redis",
+            "crates/backing",
+            OUTSIDE,
+        ],
         why: "Redis is spoken in accounts' notices/ and the gateway's fanout/ only",
     },
     Library {
@@ -125,14 +133,17 @@ pub(super) const PACKAGES: &[Package] = &[
             ("auth", &["dialect", "domain"]),
             ("usecase", &["store", "lanes", "delivery", "fanout", "directory", "domain"]),
             ("lanes", &["store", "delivery", "domain"]),
-            ("delivery", &["hub", "fanout", "store", "directory", "dialect", "domain"]),
+            ("delivery", &["hub", "fanout", "store", "directory", "dialect", "domain", "sabotage"]),
+            ("isolation", &["hub", "domain"]),
+            ("pause", &["hub", "fanout", "domain"]),
             ("hub", &["dialect", "domain"]),
             ("dialect", &["domain"]),
             ("fanout", &["domain"]),
             // What verifies tokens is fetched where gRPC is spoken.
             ("directory", &["auth", "domain"]),
-            ("store", &["domain"]),
+            ("store", &["domain", "sabotage"]),
             ("domain", &[]),
+            ("sabotage", &[]),
         ],
     },
 ];
@@ -146,11 +157,14 @@ const GATEWAY: &[&str] = &[
     "lanes",
     "delivery",
     "dialect",
+    "isolation",
+    "pause",
     "hub",
     "fanout",
     "directory",
     "store",
     "domain",
+    "sabotage",
 ];
 
 /// Something that may not be written in some places.

@@ -1,5 +1,6 @@
 //! The documented examples, field by field, and the frames that nobody documents.
 
+mod asyncapi;
 mod bad_frames;
 mod documented;
 mod properties;

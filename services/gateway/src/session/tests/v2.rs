@@ -65,7 +65,7 @@ async fn a_client_that_talks_nonsense_is_shown_the_door() {
 }
 
 #[tokio::test]
-async fn a_message_that_waits_for_a_lock_holds_up_no_other_answer() {
+async fn a_message_that_waits_for_a_lock_holds_up_nothing_else() {
     let replica = replica().await;
     let mut client = replica.connect_v2(1).await;
     client.ask(&message(1, "to 2"));
@@ -80,6 +80,8 @@ async fn a_message_that_waits_for_a_lock_holds_up_no_other_answer() {
     client.ask(&to_myself);
     assert_eq!(client.frame().await["requestId"], "free");
     assert_eq!(client.frame().await["params"]["content"], "free");
+    client.ask(&json!({"type": "listConversations", "requestId": "list", "params": {"limit": 5}}));
+    assert_eq!(client.frame().await["requestId"], "list");
     lock.rollback().await.unwrap();
     assert_eq!(client.frame().await["requestId"], "locked");
 }

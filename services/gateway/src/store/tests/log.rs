@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::domain::entry::Head;
 
-pub(super) use crate::store::log::{ENTRIES_BETWEEN, POSITION_BEFORE, SWEEP};
+pub(super) use crate::store::log::{ENTRIES_BETWEEN, OLDEST_UNSWEPT, POSITION_BEFORE, SWEEP};
 
 #[tokio::test]
 async fn a_range_of_the_log_is_read_in_order_and_bounded() {

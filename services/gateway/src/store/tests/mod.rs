@@ -3,6 +3,7 @@
 mod comeback;
 mod conversations;
 mod groups;
+mod lag;
 mod log;
 mod marks;
 mod membership;
@@ -151,6 +152,7 @@ async fn every_statement_fits_the_schema() {
         chats::GROUP_HISTORY,
         chats::GROUP_JOINED,
         log::ENTRIES_BETWEEN,
+        log::OLDEST_UNSWEPT,
         log::POSITION_BEFORE,
         log::SWEEP,
     ] {

@@ -37,6 +37,7 @@ async fn nothing_hot_scans_a_table() {
         ("conversations_of", groups::CONVERSATIONS_OF, "(1, 999999999)"),
         ("find_dialog", groups::FIND_DIALOG, "(1, 110)"),
         ("entries_between", log::ENTRIES_BETWEEN, "(77, 10, 20, 500)"),
+        ("oldest_unswept", log::OLDEST_UNSWEPT, "(1000)"),
         ("position_before", log::POSITION_BEFORE, "(77, 1000)"),
         ("conversations", conversations::CONVERSATIONS, "(1, NULL, NULL, 20, 100, 1000)"),
         ("next_conversations", conversations::CONVERSATIONS, "(1, now(), 77, 20, 100, 1000)"),

@@ -14,7 +14,7 @@ use messenger_support::TestDatabase;
 use tokio_util::sync::DropGuard;
 
 use super::*;
-use crate::delivery::{DeliveryConfig, SweepConfig};
+use crate::delivery::{Bounds, DeliveryConfig, SweepConfig};
 use crate::directory::StaticDirectory;
 use crate::domain::command::{Destination, Send};
 use crate::domain::content::{Content, GroupName};
@@ -25,9 +25,11 @@ use crate::domain::reply::{Place, Receipt};
 use crate::fanout::{Bus, Channel};
 use crate::hub::{Hub, OutboxLimits};
 use crate::lanes::LaneConfig;
+use crate::sabotage::Sabotage;
 use crate::store::{StoreConfig, migrations};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const BOUNDS: Bounds = Bounds { held_bytes: 1 << 20, tracked: 1_000 };
 
 /// Remembers what it was told.
 #[derive(Default)]
@@ -78,7 +80,9 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
     let store = Store::new(pool(&postgres).unwrap(), StoreConfig { call: PATIENCE });
     let tasks = Tasks::new();
     let sweep = SweepConfig { interval: PATIENCE, interval_in_doubt: PATIENCE };
-    let delivery_config = DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, sweep };
+    let sabotage = Sabotage::default();
+    let delivery_config =
+        DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, bounds: BOUNDS, sweep, sabotage };
     let bus = Arc::new(DeafBus::default());
     let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
     let delivery = Delivery::start(

@@ -10,7 +10,7 @@ use crate::delivery::cursor::{Cursor, news};
 use crate::delivery::gate::Need;
 use crate::delivery::log::Item;
 use crate::delivery::worker::{Input, Read, Worker};
-use crate::delivery::{Departures, channels_of, worker_of};
+use crate::delivery::{Bounds, Departures, channels_of, worker_of};
 use crate::dialect::Dialect;
 use crate::domain::entry::Entry;
 use crate::domain::event::{Author, Event};
@@ -50,6 +50,9 @@ pub(super) struct Gateway {
     reads: Vec<(u32, usize, Input)>,
 }
 
+/// So little of it that something spills and is evicted all the time.
+const BOUNDS: Bounds = Bounds { held_bytes: 600, tracked: 2 };
+
 impl Gateway {
     pub(super) fn start(limits: OutboxLimits, life: u32, at: &Moment<'_>) -> Self {
         let hub = Arc::new(Hub::new(limits, SOCKETS));
@@ -57,7 +60,7 @@ impl Gateway {
         let desk = |_| {
             let departures = Arc::new(Departures::default());
             let bus = Arc::clone(&wire);
-            let worker = Worker::new(Arc::clone(&hub), bus, Arc::clone(&departures), at.now);
+            let worker = Worker::new(Arc::clone(&hub), bus, Arc::clone(&departures), BOUNDS, at.now);
             Desk { worker, queue: VecDeque::new(), departures }
         };
         let desks = (0..DESKS).map(desk).collect();
@@ -181,7 +184,7 @@ impl Gateway {
     fn hand_over(&mut self, swept: Sweep, at: &Moment<'_>) {
         let handed_over = self.cursor.swept(&swept);
         for (desk, input) in news(swept, handed_over, DESKS) {
-            if at.sabotage != Sabotage::Sweep || !matches!(input, Input::Head(_)) {
+            if at.sabotage != Sabotage::Sweep || !matches!(input, Input::SweptHead(_)) {
                 self.tell(desk, input);
             }
         }
