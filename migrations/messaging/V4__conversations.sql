@@ -154,27 +154,35 @@ BEGIN
     RETURN v_before;
 END $$;
 
--- Where a user's conversations stand that are named, or that have grown for the user since p_since. Without p_since only
--- those named. `after` is how far the client holds the log: as far as it says or else as far as the log went before
--- p_since, and never less than the user may see. `top` is the last entry that the user may see. Latest activity first;
--- if there are more than p_limit, those of which the client has everything are left out first. `more`: others are left
--- out, too. A row without a kind names a conversation that is none of the user's.
+-- Where a user's conversations stand that are named, and those that have grown for the user since p_since: a page of them,
+-- the named ones beside. Without p_since only those named. `after` is how far the client holds the log: as far as it says
+-- or else as far as the log went before p_since, and never less than the user may see. `top` is the last entry that the
+-- user may see. Latest activity first. A row without a kind names a conversation that is none of the user's.
+--
+-- All that are named are told. Those that are not go by the transactions that touched them last, and by their ids: told
+-- are the first p_limit after (p_after_xid, p_after_id), from the beginning without these. If there are more, each row has
+-- the place of the last one in next_xid and next_id, for the next page. A conversation that grows between two pages only
+-- moves to a later one: none is passed over, and each page is another part of the way.
 --
 -- A mark from the future is one of a log that was restored into a younger server: everything is told. With any other
--- mark, labels from the future are those of what was restored, which has not grown since. p_margin transactions before
--- the mark are told again: a standby that was promoted gives their ids a second time.
+-- mark, labels from the future are those of what was restored, which has not grown since; they are the first in order,
+-- because such a conversation has a smaller label when it grows. p_margin transactions before the mark are told again: a
+-- standby that was promoted gives their ids a second time.
 CREATE FUNCTION resume_heads(
-    p_user bigint, p_since bigint, p_named bigint[], p_positions bigint[], p_margin bigint, p_limit bigint
+    p_user bigint, p_since bigint, p_after_xid bigint, p_after_id bigint, p_named bigint[], p_positions bigint[],
+    p_margin bigint, p_limit bigint
 ) RETURNS TABLE (
     conversation_id bigint, kind smallint, after bigint, top bigint, read_seq bigint, delivered_seq bigint,
-    is_member boolean, more boolean
+    is_member boolean, next_xid bigint, next_id bigint
 )
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     v_since xid8 := p_since::text::xid8;
-    v_end xid8 := pg_snapshot_xmax(pg_current_snapshot());
+    v_after xid8 := p_after_xid::text::xid8;
+    v_now xid8 := pg_snapshot_xmax(pg_current_snapshot());
+    v_end xid8 := v_now;
 BEGIN
     IF v_since > v_end THEN
         v_since := '0';
@@ -185,39 +193,42 @@ BEGIN
     RETURN QUERY
     WITH named AS MATERIALIZED (
         SELECT n.c, min(n.p) AS p FROM unnest(p_named, p_positions) n (c, p) GROUP BY n.c
-    ), concerned AS (
-        SELECT n.c, n.p FROM named n
-        UNION ALL
-        SELECT m.conversation_id, NULL
-        FROM members m JOIN conversations c ON c.id = m.conversation_id
+    ), grown AS (
+        SELECT m.conversation_id AS c, CASE WHEN c.last_xid < v_now THEN c.last_xid ELSE '0' END AS xid
+        FROM members m JOIN conversations c ON c.id = m.conversation_id AND c.deleted_at IS NULL
         WHERE m.user_id = p_user AND m.left_seq IS NULL AND m.conversation_id <> ALL (p_named)
             AND c.last_xid >= v_since AND c.last_xid < v_end
         UNION ALL
-        SELECT m.conversation_id, NULL
+        SELECT m.conversation_id, CASE WHEN c.last_xid < v_now THEN c.last_xid ELSE '0' END
         FROM members m
-        JOIN conversations c ON c.id = m.conversation_id
+        JOIN conversations c ON c.id = m.conversation_id AND c.deleted_at IS NULL
         JOIN entries e ON e.conversation_id = m.conversation_id AND e.seq = m.left_seq
         WHERE m.user_id = p_user AND m.left_seq IS NOT NULL AND m.conversation_id <> ALL (p_named)
             AND c.last_xid >= v_since AND e.xid >= v_since AND e.xid < v_end
     ), picked AS MATERIALIZED (
+        SELECT g.c, g.xid, row_number() OVER (ORDER BY g.xid, g.c) AS n
+        FROM grown g WHERE p_after_xid IS NULL OR (g.xid, g.c) > (v_after, p_after_id)
+        ORDER BY g.xid, g.c LIMIT p_limit + 1
+    ), following AS (
+        SELECT p.xid, p.c FROM picked p WHERE p.n = p_limit AND EXISTS (SELECT 1 FROM picked x WHERE x.n > p_limit)
+    ), answered AS (
+        SELECT n.c, n.p FROM named n
+        UNION ALL
+        SELECT p.c, NULL FROM picked p WHERE p.n <= p_limit
+    ), placed AS (
         SELECT c.id, c.kind, c.last_entry_at, x.p, greatest(m.joined_seq - 1, 0) AS floor,
-            coalesce(m.left_seq, c.last_seq) AS top, m.read_seq, m.delivered_seq, m.left_seq IS NULL AS is_member,
-            coalesce(x.p >= coalesce(m.left_seq, c.last_seq), false) AS held
-        FROM concerned x
+            coalesce(m.left_seq, c.last_seq) AS top, m.read_seq, m.delivered_seq, m.left_seq IS NULL AS is_member
+        FROM answered x
         JOIN conversations c ON c.id = x.c AND c.deleted_at IS NULL
         JOIN members m ON m.conversation_id = x.c AND m.user_id = p_user
-        ORDER BY held, c.last_entry_at DESC NULLS LAST, c.id DESC LIMIT p_limit + 1
-    ), answered AS (
-        SELECT p.*, (SELECT count(*) FILTER (WHERE NOT x.held) > p_limit FROM picked x) AS more
-        FROM picked p ORDER BY p.held, p.last_entry_at DESC NULLS LAST, p.id DESC LIMIT p_limit
     )
     (SELECT a.id, a.kind,
         CASE WHEN a.p IS NULL THEN position_since(a.id, a.floor, a.top, v_since, v_end)
             ELSE greatest(a.p, a.floor) END,
-        a.top, a.read_seq, a.delivered_seq, a.is_member, a.more
-    FROM answered a ORDER BY a.last_entry_at DESC NULLS LAST, a.id DESC)
+        a.top, a.read_seq, a.delivered_seq, a.is_member, f.xid::text::bigint, f.c
+    FROM placed a LEFT JOIN following f ON true ORDER BY a.last_entry_at DESC NULLS LAST, a.id DESC)
     UNION ALL
-    SELECT n.c, NULL, NULL, NULL, NULL, NULL, NULL, false
+    SELECT n.c, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM named n
     WHERE NOT EXISTS (SELECT 1 FROM members m JOIN conversations c ON c.id = m.conversation_id
         WHERE m.conversation_id = n.c AND m.user_id = p_user AND c.deleted_at IS NULL);

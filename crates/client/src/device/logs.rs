@@ -47,8 +47,19 @@ struct Log {
     missing_to: u64,
 }
 
-/// The logs of a device. One connection after another feeds them: [`Logs::connected`], as long as there is more
-/// [`Logs::resume`] and [`Logs::resumed`], [`Logs::complete`]; events at any time, pulls after that.
+/// What a connection has not asked for yet of what was missed.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Conversations that have moved and were not named yet.
+    unnamed: BTreeSet<i64>,
+    /// Whether there is a page more of those that have grown.
+    is_due: bool,
+    /// Where the page before ended.
+    cursor: Option<String>,
+}
+
+/// The logs of a device. One connection after another feeds them: [`Logs::connected`], page by page [`Logs::resume`] and
+/// [`Logs::resumed`], [`Logs::complete`]; events at any time, pulls after that.
 #[derive(Debug, Default)]
 pub struct Logs {
     /// In order, so that what is needed first depends on nothing but what has come.
@@ -65,6 +76,7 @@ pub struct Logs {
     /// The same of gaps, and of entries for which there was no room: bounds by conversation.
     early_gaps: BTreeMap<i64, (u64, u64)>,
     resuming: bool,
+    rest: Rest,
 }
 
 impl Logs {
@@ -85,8 +97,8 @@ impl Logs {
         State { since: self.since.clone(), positions: moved.filter_map(position).collect() }
     }
 
-    /// A connection begins with this mark. Returns whether there is something to resume from.
-    pub fn connected(&mut self, sync: String) -> bool {
+    /// A connection begins with this mark.
+    pub fn connected(&mut self, sync: String) {
         self.pending = Some(sync);
         // What a connection told that ended before it was complete counts from the mark before.
         self.moved.extend(self.moved_pending.drain());
@@ -95,29 +107,34 @@ impl Logs {
         // What waits behind a hole comes again with the answer.
         self.logs.values_mut().for_each(|log| log.held.clear());
         self.resuming = self.since.is_some();
-        self.resuming
+        let unnamed = if self.resuming { self.moved.clone() } else { BTreeSet::new() };
+        self.rest = Rest { unnamed, is_due: self.resuming, cursor: None };
     }
 
-    /// What to ask for, with at most so many positions. What this connection was told to pull counts as held: asked for
-    /// again it would be in the way of what is new.
-    #[must_use]
-    pub fn resume(&self, positions_max: usize) -> Resume {
-        let moved: BTreeSet<_> = self.moved.iter().chain(&self.moved_pending).collect();
-        let position = |id: &i64| {
-            let log = self.logs.get(id)?;
-            let known = if self.moved_pending.contains(id) { log.missing_to } else { 0 };
-            Some((*id, log.position.max(known)))
-        };
-        let positions = moved.into_iter().filter_map(position).take(positions_max).collect();
-        Resume { since: self.since.clone(), positions }
+    /// The next page to ask for, with at most so many positions; none when everything was told. Each page names others of
+    /// those that have moved. If some are left after the last page, they are asked for without the mark.
+    pub fn resume(&mut self, positions_max: usize) -> Option<Resume> {
+        let rest = &mut self.rest;
+        if !rest.is_due && rest.unnamed.is_empty() {
+            return None;
+        }
+        let named = std::iter::from_fn(|| rest.unnamed.pop_first()).take(positions_max);
+        let positions = named.filter_map(|id| Some((id, self.logs.get(&id)?.position))).collect();
+        let since = self.since.clone().filter(|_| rest.is_due);
+        Some(Resume { since, positions, cursor: rest.cursor.clone() })
     }
 
     /// Takes the answer to that.
     pub fn resumed(&mut self, answer: Resumed) -> Vec<Step> {
         let mut steps = Vec::new();
         for row in answer.conversations {
-            self.resumed_one(row, &mut steps);
+            // One that has moved may lack entries from before the mark: only the answer to its position tells these.
+            if !self.rest.unnamed.contains(&row.conversation_id) {
+                self.resumed_one(row, &mut steps);
+            }
         }
+        self.rest.is_due &= answer.cursor.is_some();
+        self.rest.cursor = answer.cursor;
         for id in answer.unknown {
             self.forget(id);
         }
@@ -135,7 +152,7 @@ impl Logs {
             *log = Log { position: begins.min(row.last_seq), ..Log::default() };
             steps.push(Step::Reset(id));
         }
-        // Where this connection was told to pull before, the answer goes on behind that.
+        // Of what this connection was told to pull before, a later page may tell the part after the mark.
         if !is_again || log.position >= log.missing_to {
             log.position = log.position.max(begins);
         }
@@ -151,7 +168,7 @@ impl Logs {
         self.resuming = false;
         if let Some(sync) = self.pending.take() {
             self.since = Some(sync);
-            // Those stay that were named and held: an answer that is full leaves them out.
+            // All that have moved were named, and told. Should an answer lack one, its position is as good as before.
             self.moved.extend(std::mem::take(&mut self.moved_pending));
         }
         let mut steps = Vec::new();
@@ -290,5 +307,4 @@ impl Log {
 }
 
 #[cfg(test)]
-#[path = "logs_tests.rs"]
 mod tests;

@@ -21,7 +21,7 @@ use crate::wire::v2::{self, Authenticate, Entries, GetEntries, Hello, SendMessag
 
 /// Time for the first frame of a connection.
 const HELLO: Duration = Duration::from_secs(10);
-/// Answers to `resume` in a row: each moves the device on by up to 1,000 conversations.
+/// Pages of `resume` in a row: each moves the device on by up to 1,000 conversations.
 const RESUMES: u32 = 64;
 
 type Outcome = (Letter, Result<Stored, RequestError>);
@@ -146,7 +146,7 @@ impl<L: Link> Runner<L> {
             Err(_) => return End::Lost(Lost::broken("the server does not greet")),
         };
         let positions = hello.limits.resume_positions;
-        let resume = self.shared.logs().connected(hello.sync.clone());
+        self.shared.logs().connected(hello.sync.clone());
         self.tell(Event::Connected(hello)).await;
         let mut service = Service {
             connection,
@@ -158,7 +158,7 @@ impl<L: Link> Runner<L> {
             move_at: None,
             renew_at: self.grant.renew_at(),
         };
-        if resume && let Err(end) = self.resume(&mut service, positions).await {
+        if let Err(end) = self.resume(&mut service, positions).await {
             return end;
         }
         let steps = self.shared.logs().complete();
@@ -182,10 +182,10 @@ impl<L: Link> Runner<L> {
         }
     }
 
-    /// Asks what was missed until there is no more; what arrives meanwhile is taken.
+    /// Asks what was missed, page by page; what arrives meanwhile is taken.
     async fn resume(&mut self, service: &mut Service<'_>, positions: usize) -> Result<(), End> {
         for _ in 0..RESUMES {
-            let request = self.shared.logs().resume(positions);
+            let Some(request) = self.shared.logs().resume(positions) else { return Ok(()) };
             let sender = service.sender.clone();
             let asked = async { sender.request(&request).await };
             tokio::pin!(asked);
@@ -202,12 +202,8 @@ impl<L: Link> Runner<L> {
                 }
                 Err(error) => return Err(End::Lost(error.into())),
             };
-            let more = answer.more;
             let steps = self.shared.logs().resumed(answer);
             self.tell_steps(steps).await;
-            if !more {
-                return Ok(());
-            }
         }
         Err(End::Lost(Lost::broken("the server has more to resume than is sensible")))
     }

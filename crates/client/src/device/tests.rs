@@ -127,7 +127,7 @@ fn resumed(conversation: i64, last_seq: u64, entries: &[u64]) -> Value {
     let entries: Vec<_> = entries.iter().map(|seq| entry(conversation, *seq)).collect();
     let row = json!({"conversationId": conversation, "kind": "group", "lastSeq": last_seq, "readSeq": 0,
         "deliveredSeq": 0, "member": true, "recovered": true, "entries": entries});
-    json!({"conversations": [row], "unknown": [], "more": false})
+    json!({"conversations": [row], "unknown": [], "cursor": null})
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,6 +163,55 @@ async fn what_was_missed_comes_before_what_came_meanwhile_and_nothing_twice() {
     assert_eq!(heard, [(7, 4), (7, 5), (7, 6), (9, 1)]);
     let state = world.device.state();
     assert_eq!((state.since.as_deref(), state.positions), (Some("x2"), [(7, 6), (9, 1)].into()));
+}
+
+/// Everything has grown by an entry, in the order of the ids: what is named, and the first 1,000 after the cursor.
+fn page(request: &Value, conversations: i64) -> Value {
+    const ROWS: usize = 1_000;
+    let params = &request["params"];
+    let named = |id: &i64| params["positions"].get(id.to_string()).is_some();
+    let after = params["cursor"].as_str().map_or(0, |cursor| cursor.parse().unwrap());
+    let grown = (after + 1..=conversations).filter(|id| params["since"].is_string() && !named(id));
+    let mut grown: Vec<_> = grown.take(ROWS + 1).collect();
+    let has_more = grown.len() > ROWS;
+    grown.truncate(ROWS);
+    let cursor = grown.last().filter(|_| has_more).map(i64::to_string);
+    let told = (1..=conversations).filter(named).chain(grown);
+    let rows: Vec<_> = told.map(|id| resumed(id, 4, &[4])["conversations"][0].clone()).collect();
+    json!({"conversations": rows, "unknown": [], "cursor": cursor})
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_thousands_of_conversations_have_missed_is_told_page_by_page() {
+    let (known, all) = (1_500, 2_500);
+    let state = State { since: Some("x0".to_owned()), positions: (1..=known).map(|id| (id, 3)).collect() };
+    let mut world = World::with(state, HOUR);
+    let mut peer = world.peer().await;
+    let (mut heard, mut named) = (Vec::new(), Vec::new());
+    while heard.len() < usize::try_from(all).unwrap() {
+        let request = peer.request().await;
+        assert_eq!((&request["type"], &request["params"]["since"]), (&json!("resume"), &json!("x0")));
+        let positions = request["params"]["positions"].as_object().expect("positions");
+        let new: Vec<i64> = positions.keys().map(|id| id.parse().unwrap()).collect();
+        let answered = page(&request, all);
+        let rows = answered["conversations"].as_array().unwrap().iter();
+        let ids = rows.map(|row| row["conversationId"].as_i64().unwrap());
+        // What is not known comes as soon as it is told, what has moved when it is named.
+        let news = ids.filter(|id| new.contains(id) || *id > known).count();
+        assert!(new.len() <= 1_000 && news > 0, "each page is a part of the way");
+        named.extend(new);
+        answer(&mut peer, &request, answered).await;
+        for _ in 0..news {
+            heard.push(world.heard().await);
+        }
+    }
+    assert_eq!(world.event().await, Event::Online);
+    named.sort_unstable();
+    heard.sort_unstable();
+    assert_eq!(named, (1..=known).collect::<Vec<_>>(), "each once");
+    assert_eq!(heard, (1..=all).map(|id| (id, 4)).collect::<Vec<_>>());
+    let state = world.device.state();
+    assert_eq!((state.since.as_deref(), state.positions.len()), (Some("x1"), heard.len()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,7 +268,7 @@ async fn a_message_goes_again_with_its_id_until_it_is_acknowledged() {
 
     let mut peer = world.peer().await;
     let resume = peer.request().await;
-    answer(&mut peer, &resume, json!({"conversations": [], "unknown": [], "more": false})).await;
+    answer(&mut peer, &resume, json!({"conversations": [], "unknown": [], "cursor": null})).await;
     assert_eq!(world.event().await, Event::Online);
     let again = peer.request().await;
     assert_eq!(again["params"], first["params"]);

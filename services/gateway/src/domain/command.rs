@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::content::{Content, GroupName};
 use super::ids::{ConversationId, Seq, UserId};
 use super::page::{Cursor, Limit, Page};
-use super::sync::Sync;
+use super::sync::{Bookmark, Sync};
 
 /// One request, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,8 @@ pub enum Command {
         since: Option<Sync>,
         /// How far the client holds these conversations.
         positions: Vec<(ConversationId, Seq)>,
+        /// Where the page before ended.
+        after: Option<Bookmark>,
     },
     /// Moves a watermark of the user, forward only.
     Mark(Mark),

@@ -8,6 +8,7 @@ use super::error::GatewayError;
 use super::event::Event;
 use super::ids::{ConversationId, EntryId, Seq, UserId};
 use super::page::Cursor;
+use super::sync::Bookmark;
 
 /// The answer to a [`Command`](super::command::Command).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +56,8 @@ pub enum Reply {
         conversations: Vec<Resumed>,
         /// Named by the client, and none of the user's.
         unknown: Vec<ConversationId>,
-        /// More conversations have grown than an answer tells of.
-        more: bool,
+        /// Where the next page begins; `None` when this is the last.
+        next: Option<Bookmark>,
     },
     /// To `Mark`: the watermark now.
     Marked(Seq),

@@ -2,15 +2,15 @@
 
 use tokio_postgres::Row;
 
-use super::{Store, StoreError};
-use crate::domain::ids::{ConversationId, Seq, UserId};
+use super::{Params, Store, StoreError};
+use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::domain::reply::{ConversationKind, Watermarks};
-use crate::domain::sync::Sync;
+use crate::domain::sync::{Bookmark, Sync};
 
-pub(super) const RESUME_HEADS: &str = "SELECT conversation_id, kind, after, top, read_seq, delivered_seq, is_member, more \
-     FROM resume_heads($1, $2, $3, $4, $5, $6)";
+pub(super) const RESUME_HEADS: &str = "SELECT conversation_id, kind, after, top, read_seq, delivered_seq, is_member, next_xid, next_id \
+     FROM resume_heads($1, $2, $3, $4, $5, $6, $7, $8)";
 
-/// Conversations in an answer at most.
+/// Conversations of a page at most, beside those that are named.
 const CONVERSATIONS_MAX: i64 = 1_000;
 /// Transactions before a mark that are told again: a standby that is promoted while some of the latest have not reached it
 /// gives their ids a second time.
@@ -40,13 +40,14 @@ pub struct ResumeHeads {
     pub heads: Vec<ResumeHead>,
     /// Named, and none of the user's.
     pub unknown: Vec<ConversationId>,
-    /// There are more than an answer holds.
-    pub more: bool,
+    /// Where the page ended; none: it was the last.
+    pub next: Option<Bookmark>,
 }
 
 impl Store {
-    /// Where the named conversations stand and those that have grown since a mark. A conversation without a position is
-    /// held as far as it had grown by the mark.
+    /// Where the named conversations stand, and a page of those that have grown since a mark: the first after `after`, in
+    /// the order of their latest transactions. A conversation without a position is held as far as it had grown by the
+    /// mark.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -55,8 +56,9 @@ impl Store {
         user: UserId,
         since: Option<Sync>,
         positions: &[(ConversationId, Seq)],
+        after: Option<Bookmark>,
     ) -> Result<ResumeHeads, StoreError> {
-        self.resume_heads_within(user, since, positions, SINCE_MARGIN, CONVERSATIONS_MAX).await
+        self.resume_heads_within(user, since, positions, after, SINCE_MARGIN, CONVERSATIONS_MAX).await
     }
 
     pub(super) async fn resume_heads_within(
@@ -64,14 +66,17 @@ impl Store {
         user: UserId,
         since: Option<Sync>,
         positions: &[(ConversationId, Seq)],
+        after: Option<Bookmark>,
         margin: i64,
         conversations: i64,
     ) -> Result<ResumeHeads, StoreError> {
         let since = since.map(|since| since.0.0);
+        let (after_xid, after_id) = after.map(|after| (after.xid.0, after.conversation.0)).unzip();
         let (named, held): (Vec<_>, Vec<_>) =
             positions.iter().map(|(conversation, seq)| (conversation.0, seq.0)).unzip();
-        let rows =
-            self.rows(RESUME_HEADS, &[&user.0, &since, &named, &held, &margin, &conversations]).await?;
+        let params: Params<'_> =
+            &[&user.0, &since, &after_xid, &after_id, &named, &held, &margin, &conversations];
+        let rows = self.rows(RESUME_HEADS, params).await?;
         let mut found = ResumeHeads::default();
         for row in &rows {
             let conversation = ConversationId(row.try_get(0)?);
@@ -79,12 +84,18 @@ impl Store {
                 None => found.unknown.push(conversation),
                 Some(kind) => {
                     found.heads.push(head(row, conversation, kind)?);
-                    found.more = row.try_get(7)?;
+                    found.next = next(row)?;
                 }
             }
         }
         Ok(found)
     }
+}
+
+fn next(row: &Row) -> Result<Option<Bookmark>, StoreError> {
+    let place: (Option<i64>, Option<i64>) = (row.try_get(7)?, row.try_get(8)?);
+    let bookmark = |(xid, id)| Bookmark { xid: Xid(xid), conversation: ConversationId(id) };
+    Ok(place.0.zip(place.1).map(bookmark))
 }
 
 fn head(row: &Row, conversation: ConversationId, kind: i16) -> Result<ResumeHead, StoreError> {

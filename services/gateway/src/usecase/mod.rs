@@ -118,7 +118,7 @@ impl Messenger {
             Command::GetEntries { conversation, range, limit } => {
                 self.entries(user, conversation, range, limit).await
             }
-            Command::Resume { since, positions } => self.resume(user, since, &positions).await,
+            Command::Resume { since, positions, after } => self.resume(user, since, &positions, after).await,
             Command::Mark(mark) => self.mark(user, mark).await,
             // A message is not answered here, and a token is renewed by the session that it belongs to.
             Command::Send(_) | Command::Authenticate(_) => Err(GatewayError::UnknownType),

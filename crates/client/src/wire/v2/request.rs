@@ -64,25 +64,28 @@ pub struct Stored {
     pub duplicate: bool,
 }
 
-/// Asks what was missed.
-#[derive(Debug, Clone, Default, Serialize)]
+/// Asks what was missed, page by page: again with the cursor of the answer and with other positions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Resume {
     /// The `sync` of an earlier `hello`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// How far these conversations are held.
     pub positions: BTreeMap<i64, u64>,
+    /// Where the page before ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// What was missed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Resumed {
-    /// Conversations that were named or have grown.
+    /// Conversations that were named, and a page of those that have grown.
     pub conversations: Vec<ResumedConversation>,
     /// Named, and none of the user's.
     pub unknown: Vec<i64>,
-    /// There are more: ask again with the positions advanced.
-    pub more: bool,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
 }
 
 /// What was missed of a conversation.

@@ -53,12 +53,14 @@ fn requests_are_written_as_the_contract_says() {
     let message = encode(5, &SendMessage::new(To::Conversation(7), "Hi", key)).unwrap();
     let params = format!(r#"{{"conversationId":7,"content":"Hi","clientMessageId":"{key}"}}"#);
     assert_eq!(message, format!(r#"{{"type":"sendMessage","requestId":"5","params":{params}}}"#));
-    let resume = Resume { since: Some("x1".to_owned()), positions: [(7, 3)].into() };
-    let params = r#"{"since":"x1","positions":{"7":3}}"#;
-    assert_eq!(
-        encode(6, &resume).unwrap(),
-        format!(r#"{{"type":"resume","requestId":"6","params":{params}}}"#)
-    );
+    let mut resume = Resume { since: Some("x1".to_owned()), positions: [(7, 3)].into(), cursor: None };
+    for params in
+        [r#""since":"x1","positions":{"7":3}"#, r#""since":"x1","positions":{"7":3},"cursor":"x2.7""#]
+    {
+        let expected = format!(r#"{{"type":"resume","requestId":"6","params":{{{params}}}}}"#);
+        assert_eq!(encode(6, &resume).unwrap(), expected);
+        resume.cursor = Some("x2.7".to_owned());
+    }
     let pull = GetEntries { conversation_id: 7, after: Some(3), before: None, limit: 100 };
     let params = r#"{"conversationId":7,"after":3,"limit":100}"#;
     assert_eq!(

@@ -18,7 +18,7 @@ use crate::domain::content::{Content, GroupName};
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, Seq, UserId};
 use crate::domain::page::{Cursor, Limit};
-use crate::domain::sync::Sync;
+use crate::domain::sync::{Bookmark, Sync};
 
 /// Rows of a list when the client names no limit.
 const DEFAULT_LIMIT: i64 = 50;
@@ -92,7 +92,11 @@ fn kind(value: Option<&RawValue>) -> Result<Kind, GatewayError> {
 fn command(kind: Kind, params: &Params<'_>, limits: Limits) -> Result<Command, GatewayError> {
     Ok(match kind {
         Kind::SendMessage => Command::Send(params.send(limits)?),
-        Kind::Resume => Command::Resume { since: params.since()?, positions: params.positions()? },
+        Kind::Resume => Command::Resume {
+            since: params.since()?,
+            positions: params.positions()?,
+            after: params.bookmark()?,
+        },
         Kind::GetEntries => Command::GetEntries {
             conversation: params.conversation()?,
             range: params.range()?,
@@ -171,6 +175,10 @@ impl Params<'_> {
 
     fn since(&self) -> Result<Option<Sync>, GatewayError> {
         self.since.map(|since| string(Some(since), "since")?.parse()).transpose()
+    }
+
+    fn bookmark(&self) -> Result<Option<Bookmark>, GatewayError> {
+        self.cursor.map(|cursor| string(Some(cursor), "cursor")?.parse()).transpose()
     }
 
     fn mark(&self, kind: MarkKind) -> Result<Mark, GatewayError> {

@@ -89,7 +89,7 @@ struct Entries<'a> {
 struct Resumption<'a> {
     conversations: Vec<ResumedRow<'a>>,
     unknown: Vec<i64>,
-    more: bool,
+    cursor: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -124,12 +124,12 @@ pub(in crate::dialect) fn reply(tag: &Tag, outcome: &Result<Reply, GatewayError>
                 has_more: *has_more,
             },
         ),
-        Ok(Reply::Resumed { conversations, unknown, more }) => success(
+        Ok(Reply::Resumed { conversations, unknown, next }) => success(
             tag,
             Resumption {
                 conversations: conversations.iter().map(ResumedRow::from).collect(),
                 unknown: unknown.iter().map(|id| id.0).collect(),
-                more: *more,
+                cursor: next.map(|next| next.to_string()),
             },
         ),
         Ok(Reply::Authenticated(expires_at)) => {

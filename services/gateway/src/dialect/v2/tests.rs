@@ -18,12 +18,15 @@ use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::error::GatewayError;
 use crate::domain::event::{Audience, Author, Event, Watermark};
 use crate::domain::greeting::Greeting;
-use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
+use crate::domain::ids::{ConversationId, EntryId, Seq, UserId, Xid};
 use crate::domain::page::Cursor;
 use crate::domain::reply::{
     ConversationKind, Place, Receipt, Reply, Resumed, Role, Summary, Watermarks, With,
 };
+use crate::domain::sync::Bookmark;
 
+/// Where a page of what was missed has ended.
+const BOOKMARK: Bookmark = Bookmark { xid: Xid(48_220), conversation: ConversationId(7) };
 const LIMITS: Limits = Limits { content_bytes: 64 };
 const KEY: &str = "0190b7c6-5f2e-7c3a-9d0e-3f6f0b6b1a11";
 
@@ -160,9 +163,10 @@ fn replies() -> Vec<(&'static str, Reply)> {
                     resumed(ConversationKind::Dialog, Some((Seq(1), Seq(9))), Vec::new()),
                 ],
                 unknown: vec![ConversationId(8)],
-                more: false,
+                next: Some(BOOKMARK),
             },
         ),
+        ("resume", Reply::Resumed { conversations: Vec::new(), unknown: Vec::new(), next: None }),
         ("authenticate", Reply::Authenticated(time())),
     ]
 }
@@ -197,6 +201,7 @@ fn requests() -> Vec<Value> {
         request("sendMessage", message("groupId")),
         request("resume", json!({})),
         request("resume", json!({"since": "x48213", "positions": {"7": 0, "8": 12}})),
+        request("resume", json!({"since": "x48213", "positions": {"9": 1}, "cursor": BOOKMARK.to_string()})),
         request("getEntries", json!({"conversationId": 7})),
         request("getEntries", json!({"conversationId": 7, "after": 0, "limit": 1})),
         request("getEntries", json!({"groupId": 7, "before": 9, "limit": 100})),

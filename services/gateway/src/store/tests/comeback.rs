@@ -72,7 +72,8 @@ async fn whoever_comes_back_is_told_what_was_missed_and_nothing_else() {
                 held.insert(conversation, last);
             }
         }
-        let found = fixture.store.resume_heads_within(UserId(ME), Some(since), &[], 0, MANY).await.unwrap();
+        let found =
+            fixture.store.resume_heads_within(UserId(ME), Some(since), &[], None, 0, MANY).await.unwrap();
         let mut answer: Vec<_> =
             found.heads.iter().map(|head| (head.conversation, head.after.0, head.top.0)).collect();
         answer.sort_unstable();

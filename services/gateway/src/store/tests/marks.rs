@@ -22,7 +22,8 @@ impl Fixture {
 
     /// Read and delivered of a member.
     async fn marks(&self, user: i64, conversation: ConversationId) -> (i64, i64) {
-        let heads = self.store.resume_heads(UserId(user), None, &[(conversation, Seq::ZERO)]).await.unwrap();
+        let heads =
+            self.store.resume_heads(UserId(user), None, &[(conversation, Seq::ZERO)], None).await.unwrap();
         (heads.heads[0].own.read.0, heads.heads[0].own.delivered.0)
     }
 }

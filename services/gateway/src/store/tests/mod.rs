@@ -7,6 +7,7 @@ mod lag;
 mod log;
 mod marks;
 mod membership;
+mod pages;
 mod plans;
 mod resume;
 mod send;

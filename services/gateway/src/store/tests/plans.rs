@@ -75,8 +75,9 @@ async fn the_functions_touch_what_they_need() {
         "SELECT * FROM create_group(1, 'g', 100000)".to_owned(),
         "SELECT * FROM create_group_once(1, gen_random_uuid(), 'g', 100000)".to_owned(),
         "SELECT * FROM mark(77, (SELECT low_user FROM conversations WHERE id = 77), true, 40, 50)".to_owned(),
-        "SELECT * FROM resume_heads(1, NULL, ARRAY[77::bigint, 78], ARRAY[1::bigint, 2], 0, 1000)".to_owned(),
-        format!("SELECT * FROM resume_heads(1, {cursor}, ARRAY[77::bigint], ARRAY[1::bigint], 1000000000, 1000)"),
+        "SELECT * FROM resume_heads(1, NULL, NULL, NULL, ARRAY[77::bigint, 78], ARRAY[1::bigint, 2], 0, 1000)".to_owned(),
+        format!("SELECT * FROM resume_heads(1, {cursor}, NULL, NULL, ARRAY[77::bigint], ARRAY[1::bigint], 1000000000, 1000)"),
+        format!("SELECT * FROM resume_heads(1, {cursor}, 1, 7000, ARRAY[77::bigint], ARRAY[1::bigint], 1000000000, 1000)"),
     ] {
         client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }

@@ -57,7 +57,7 @@ async fn milliseconds_of_reads() {
     client.batch_execute(plans::FILL).await.unwrap();
     let (store, user, all) = (&fixture.store, UserId(1), Some(Sync(Xid(0))));
     let now = Sync(fixture.horizon().await);
-    let heads = store.resume_heads(user, all, &[]).await.unwrap().heads;
+    let heads = store.resume_heads(user, all, &[], None).await.unwrap().heads;
     let positions: Vec<_> = heads.iter().map(|head| (head.conversation, Seq(48))).collect();
     let stretches: Vec<_> = heads[..40]
         .iter()
@@ -82,10 +82,10 @@ async fn milliseconds_of_reads() {
             let mark = Mark { conversation, kind: MarkKind::Read, seq: Seq(seq % 50) };
             match what {
                 "heads, nothing new" => {
-                    drop(store.resume_heads_within(user, Some(now), &[], 0, 1_000).await.unwrap());
+                    drop(store.resume_heads_within(user, Some(now), &[], None, 0, 1_000).await.unwrap());
                 }
-                "heads, all new" => drop(store.resume_heads(user, all, &[]).await.unwrap()),
-                "heads, 1,000 named" => drop(store.resume_heads(user, None, &positions).await.unwrap()),
+                "heads, all new" => drop(store.resume_heads(user, all, &[], None).await.unwrap()),
+                "heads, 1,000 named" => drop(store.resume_heads(user, None, &positions, None).await.unwrap()),
                 "2,000 entries" => drop(store.stretches(&stretches, budget).await.unwrap()),
                 "50 entries" => drop(store.stretch(stretches[0], Keep::Newest, budget).await.unwrap()),
                 "list of 20" => drop(store.conversations(user, None, Limit::new(20).unwrap()).await.unwrap()),

@@ -9,7 +9,7 @@ use super::names::users_in;
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, Seq, UserId};
 use crate::domain::reply::{Reply, Resumed};
-use crate::domain::sync::Sync;
+use crate::domain::sync::{Bookmark, Sync};
 
 use cut::Missed;
 
@@ -19,8 +19,9 @@ impl Messenger {
         user: UserId,
         since: Option<Sync>,
         positions: &[(ConversationId, Seq)],
+        after: Option<Bookmark>,
     ) -> Result<Reply, GatewayError> {
-        let found = self.store.resume_heads(user, since, positions).await?;
+        let found = self.store.resume_heads(user, since, positions, after).await?;
         let (stretches, budget) = cut::stretches(&found.heads);
         let mut rows = Vec::new();
         if !stretches.is_empty() {
@@ -40,6 +41,6 @@ impl Messenger {
             }
         };
         let conversations = cut::missed(found.heads, rows).into_iter().map(resumed).collect();
-        Ok(Reply::Resumed { conversations, unknown: found.unknown, more: found.more })
+        Ok(Reply::Resumed { conversations, unknown: found.unknown, next: found.next })
     }
 }

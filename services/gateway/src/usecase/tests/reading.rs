@@ -7,15 +7,16 @@ use crate::directory::DirectoryError;
 use crate::domain::command::{Mark, MarkKind, Range};
 use crate::domain::event::Audience;
 use crate::domain::reply::{Resumed, With};
+use crate::domain::sync::Bookmark;
 
-/// What a resume answers: conversations, unknown ones, whether there are more.
-type Answer = (Vec<Resumed>, Vec<ConversationId>, bool);
+/// What a resume answers: conversations, unknown ones, where it ended if there are more.
+type Answer = (Vec<Resumed>, Vec<ConversationId>, Option<Bookmark>);
 
 impl Fixture {
     async fn resume(&self, user: i64, positions: &[(ConversationId, i64)]) -> Answer {
         let positions = positions.iter().map(|(conversation, seq)| (*conversation, Seq(*seq))).collect();
-        match self.ask(user, Command::Resume { since: None, positions }).await.unwrap() {
-            Reply::Resumed { conversations, unknown, more } => (conversations, unknown, more),
+        match self.ask(user, Command::Resume { since: None, positions, after: None }).await.unwrap() {
+            Reply::Resumed { conversations, unknown, next } => (conversations, unknown, next),
             other => panic!("{other:?}"),
         }
     }
@@ -49,8 +50,8 @@ async fn what_was_missed_is_told_or_bounded() {
     let fixture = fixture().await;
     let (much, little) = (fixture.dialog(2, 1, 103, "x").await, fixture.dialog(3, 1, 2, "y").await);
     let named = [(much, 2), (little, 0), (ConversationId(99), 5)];
-    let (conversations, unknown, more) = fixture.resume(1, &named).await;
-    assert_eq!((unknown, more), (vec![ConversationId(99)], false));
+    let (conversations, unknown, next) = fixture.resume(1, &named).await;
+    assert_eq!((unknown, next), (vec![ConversationId(99)], None));
     let [first, second] = &conversations[..] else { panic!("{conversations:?}") };
     assert_eq!((first.conversation, first.limited, seqs(&first.entries)), (little, None, vec![1, 2]));
     assert_eq!((second.conversation, second.last_seq, second.member), (much, Seq(103), true));

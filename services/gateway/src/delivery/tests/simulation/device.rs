@@ -108,8 +108,8 @@ impl Device {
                 });
                 let greeted = &self.socket.as_ref().unwrap().stream.greeted;
                 self.begun.get_or_insert_with(|| greeted.clone());
-                let resumes = self.logs.connected(hello.sync);
-                if resumes { self.resume(at) } else { self.complete(at) }
+                self.logs.connected(hello.sync);
+                self.resume(at)
             }
             (Incoming::Push(Push::Event(v2::Event::Entry(entry))), _) => {
                 let seq = place(entry.seq);
@@ -128,10 +128,9 @@ impl Device {
             }
             (Incoming::Reply(_, reply), Phase::Resuming) => {
                 let answer: Resumed = self.read::<Resume>(reply)?;
-                let more = answer.more;
                 let steps = self.logs.resumed(answer);
                 self.hear(steps, at)?;
-                if more { self.resume(at) } else { self.complete(at) }
+                self.resume(at)
             }
             (Incoming::Reply(_, reply), Phase::Online(Some(need))) => {
                 let answer: Entries = self.read::<GetEntries>(reply)?;
@@ -157,9 +156,10 @@ impl Device {
         stream.take(at.database, ConversationId(conversation), from, to)
     }
 
+    /// Asks for the next page, if there is one.
     fn resume(&mut self, at: &mut Moment<'_>) -> Result<(), String> {
+        let Some(request) = self.logs.resume(at.manners.resume_positions) else { return self.complete(at) };
         self.phase = Phase::Resuming;
-        let request = self.logs.resume(1_000);
         at.note(|| format!("device {} asks {request:?}", self.number));
         self.ask(&request, at);
         Ok(())

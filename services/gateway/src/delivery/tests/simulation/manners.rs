@@ -29,6 +29,7 @@ pub(super) struct Manners {
     pub(super) sweep_transactions: i64,
     pub(super) fill_rows: usize,
     pub(super) resume_conversations: usize,
+    pub(super) resume_positions: usize,
     pub(super) page: u32,
     /// Frames that may be on the way to a client before its session waits.
     pub(super) wire: usize,
@@ -62,6 +63,7 @@ impl Manners {
             sweep_transactions: chance.pick(&[4, 30, 10_000]),
             fill_rows: chance.pick(&[2, 10, 500]),
             resume_conversations: chance.pick(&[1, 3, 1_000]),
+            resume_positions: chance.pick(&[1, 3, 1_000]),
             page: chance.pick(&[2, 10, 100]),
             wire: chance.pick(&[1, 4, 50]),
             reading: chance.pick(&[1, 3, 20]),

@@ -6,7 +6,7 @@ use super::database::{Conversation, Database, Part};
 use crate::domain::entry::{Entry, Head};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::domain::reply::{ConversationKind, Watermarks};
-use crate::domain::sync::Sync;
+use crate::domain::sync::{Bookmark, Sync};
 use crate::store::{LogRow, Membership, ResumeHead, ResumeHeads, Stretch, Sweep};
 
 impl Database {
@@ -70,29 +70,34 @@ impl Database {
         user: UserId,
         since: Option<Sync>,
         positions: &[(ConversationId, Seq)],
+        after: Option<Bookmark>,
         limit: usize,
     ) -> ResumeHeads {
         let named: HashMap<_, _> = positions.iter().copied().collect();
         let mut found = ResumeHeads::default();
-        let mut picked = Vec::new();
+        let (mut told, mut grown) = (Vec::new(), BTreeMap::new());
         for (id, conversation) in &self.conversations {
             let position = named.get(id).copied();
             let Some(part) = conversation.members.get(&user) else {
                 found.unknown.extend(position.map(|_| *id));
                 continue;
             };
-            if position.is_some() || since.is_some_and(|since| conversation.has_grown(part, since.0.0)) {
-                let head = conversation.resume_head(*id, part, position, since);
-                let held = position.is_some_and(|position| position >= head.top);
-                let latest = conversation.log.last().map(|stored| stored.entry.id.0);
-                picked.push((held, std::cmp::Reverse(latest), head));
+            let head = conversation.resume_head(*id, part, position, since);
+            let latest = conversation.log.last().map(|stored| stored.entry.id.0);
+            let place = Bookmark { xid: Xid(conversation.last_xid), conversation: *id };
+            if position.is_some() {
+                told.push((latest, head));
+            } else if since.is_some_and(|since| conversation.has_grown(part, since.0.0))
+                && Some(place) > after
+            {
+                grown.insert(place, (latest, head));
             }
         }
-        picked.sort_by_key(|(held, latest, _)| (*held, *latest));
-        found.more = picked.iter().filter(|(held, ..)| !held).count() > limit;
-        picked.truncate(limit);
-        picked.sort_by_key(|(_, latest, _)| *latest);
-        found.heads = picked.into_iter().map(|(_, _, head)| head).collect();
+        let has_more = grown.len() > limit;
+        found.next = grown.keys().take(limit).next_back().copied().filter(|_| has_more);
+        told.extend(grown.into_values().take(limit));
+        told.sort_by_key(|(latest, _)| std::cmp::Reverse(*latest));
+        found.heads = told.into_iter().map(|(_, head)| head).collect();
         found
     }
 

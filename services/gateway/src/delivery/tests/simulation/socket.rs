@@ -18,7 +18,7 @@ use crate::domain::greeting::Greeting;
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::domain::page::Limit;
 use crate::domain::reply::{Place, Reply, Resumed};
-use crate::domain::sync::Sync;
+use crate::domain::sync::{Bookmark, Sync};
 use crate::fanout::{Bus as _, Channel};
 use crate::hub::{Drained, Frame, Registration};
 use crate::store::{LogRow, Membership};
@@ -191,7 +191,7 @@ impl Socket {
 
 fn answer(user: UserId, command: Command, at: &mut Moment<'_>) -> Result<Reply, GatewayError> {
     match command {
-        Command::Resume { since, positions } => Ok(resume(user, since, &positions, at)),
+        Command::Resume { since, positions, after } => Ok(resume(user, since, &positions, after, at)),
         Command::GetEntries { conversation, range: Range::After(after), limit } => {
             entries(user, conversation, after, limit, at).ok_or(GatewayError::NotFound)
         }
@@ -203,9 +203,10 @@ fn resume(
     user: UserId,
     since: Option<Sync>,
     positions: &[(ConversationId, Seq)],
+    after: Option<Bookmark>,
     at: &mut Moment<'_>,
 ) -> Reply {
-    let found = at.database.resume_heads(user, since, positions, at.manners.resume_conversations);
+    let found = at.database.resume_heads(user, since, positions, after, at.manners.resume_conversations);
     let (stretches, _) = cut::stretches(&found.heads);
     let chance = &mut *at.chance;
     let rows = at.database.stretches(&stretches, || !chance.one_in(10));
@@ -219,7 +220,7 @@ fn resume(
         entries: missed.rows.into_iter().filter_map(place).collect(),
     };
     let conversations = cut::missed(found.heads, rows).into_iter().map(resumed).collect();
-    Reply::Resumed { conversations, unknown: found.unknown, more: found.more }
+    Reply::Resumed { conversations, unknown: found.unknown, next: found.next }
 }
 
 /// A page, cut short at times as by its bytes.

@@ -130,7 +130,11 @@ fn lists_of_users_and_positions_have_their_rules() {
         assert_eq!(with("resume", "positions", value), format!("Invalid params: positions {expected}"));
     }
     assert!(with("resume", "since", json!("1.2")).starts_with("Invalid params: since "));
-    assert!(with("listConversations", "cursor", json!("?")).starts_with("Invalid params: cursor "));
+    for kind in ["listConversations", "resume"] {
+        for value in [json!("?"), json!(7)] {
+            assert!(with(kind, "cursor", value).starts_with("Invalid params: cursor "), "{kind}");
+        }
+    }
 }
 
 #[test]
@@ -150,8 +154,11 @@ fn what_is_understood_is_this() {
                 assert_eq!(conversation, ConversationId(7));
                 ranges.push((range, limit.rows()));
             }
-            Command::Resume { positions, since } if since.is_some() => {
+            Command::Resume { positions, since: Some(_), after: None } => {
                 assert_eq!(positions, [(ConversationId(7), Seq(0)), (ConversationId(8), Seq(12))]);
+            }
+            Command::Resume { positions, since: Some(_), after } => {
+                assert_eq!((positions, after), (vec![(ConversationId(9), Seq(1))], Some(BOOKMARK)));
             }
             Command::AddMembers { group, users } => {
                 assert_eq!((group, users), (ConversationId(7), vec![UserId(3), UserId(4)]));

@@ -1,9 +1,13 @@
+//! A device and a server at random: whatever happens, each entry comes out once and in order.
+
+mod cases;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::wire::v2::{Bounds, EntryKind};
 
-const CONVERSATIONS: usize = 3;
+const CONVERSATIONS: usize = 4;
 /// Entries of one conversation in an answer to `resume` before it is limited, and how many come then.
 const RESUME_MAX: u64 = 6;
 const RESUME_NEWEST: u64 = 3;
@@ -73,21 +77,25 @@ struct World {
     log: Vec<usize>,
     queue: Vec<Queued>,
     device: Logs,
+    /// While it resumes.
+    asked: Option<Resume>,
     answer: Option<Resumed>,
-    resuming: bool,
+    /// Conversations that a page names, and that it tells beside these.
+    pages: (usize, usize),
     /// Places that the device hears of: those after its first connection.
     from: [u64; CONVERSATIONS],
     heard: [Vec<u64>; CONVERSATIONS],
 }
 
 impl World {
-    fn new(before: Vec<usize>) -> Self {
+    fn new(before: Vec<usize>, pages: (usize, usize)) -> Self {
         let mut world = Self {
             log: before,
             queue: Vec::new(),
             device: Logs::new(State::default()),
+            asked: None,
             answer: None,
-            resuming: false,
+            pages,
             from: [0; CONVERSATIONS],
             heard: Default::default(),
         };
@@ -103,8 +111,14 @@ impl World {
     fn connect(&mut self) {
         self.queue.clear();
         self.answer = None;
-        self.resuming = self.device.connected(self.log.len().to_string());
-        if !self.resuming {
+        self.device.connected(self.log.len().to_string());
+        self.ask();
+    }
+
+    /// Asks for the next page, or has resumed.
+    fn ask(&mut self) {
+        self.asked = self.device.resume(self.pages.0);
+        if self.asked.is_none() {
             let steps = self.device.complete();
             self.hear(steps);
         }
@@ -171,46 +185,53 @@ impl World {
     }
 
     fn resume(&mut self) {
-        if !self.resuming {
-            return;
-        }
         if let Some(answer) = self.answer.take() {
             let steps = self.device.resumed(answer);
             self.hear(steps);
-            let steps = self.device.complete();
-            self.hear(steps);
-            self.resuming = false;
-            return;
+            self.ask();
+        } else if let Some(request) = &self.asked {
+            self.answer = Some(self.page(request));
         }
-        let request = self.device.resume(1_000);
-        let mark: usize = request.since.expect("a mark").parse().unwrap();
-        let row = |conversation: usize| {
-            let last = self.last_of(conversation, self.log.len());
-            let named = request.positions.get(&(conversation as i64)).copied();
-            let grown = self.log[mark..].contains(&conversation);
-            let position = named.unwrap_or_else(|| self.last_of(conversation, mark));
-            (named.is_some() || grown).then(|| {
-                let limited = last - position > RESUME_MAX;
-                let first = if limited { last - RESUME_NEWEST + 1 } else { position + 1 };
-                ResumedConversation {
-                    conversation_id: conversation as i64,
-                    kind: "group".to_owned(),
-                    last_seq: last,
-                    read_seq: 0,
-                    delivered_seq: 0,
-                    member: true,
-                    recovered: !limited,
-                    limited: limited.then_some(Bounds { from: position + 1, to: last }),
-                    entries: (first..=last).map(|seq| entry(conversation, seq)).collect(),
-                }
-            })
-        };
-        let conversations = (0..CONVERSATIONS).filter_map(row).collect();
-        self.answer = Some(Resumed { conversations, unknown: Vec::new(), more: false });
+    }
+
+    /// What was named, and the first of what has grown after the cursor, in the order of the latest entries.
+    fn page(&self, request: &Resume) -> Resumed {
+        let named = |conversation: &usize| request.positions.get(&(*conversation as i64)).copied();
+        let mark = request.since.as_ref().map_or(self.log.len(), |since| since.parse().unwrap());
+        let latest = |conversation: usize| self.log.iter().rposition(|of| *of == conversation);
+        let after: Option<usize> = request.cursor.as_ref().map(|cursor| cursor.parse().unwrap());
+        let mut grown: Vec<_> =
+            (0..CONVERSATIONS).filter(|it| named(it).is_none() && latest(*it) >= Some(mark)).collect();
+        grown.retain(|it| latest(*it) > after);
+        grown.sort_by_key(|it| latest(*it));
+        let has_more = grown.len() > self.pages.1;
+        grown.truncate(self.pages.1);
+        let cursor = grown.last().filter(|_| has_more).and_then(|it| latest(*it));
+        let told = (0..CONVERSATIONS).filter_map(|it| Some(self.told(it, named(&it)?)));
+        let told = told.chain(grown.into_iter().map(|it| self.told(it, self.last_of(it, mark))));
+        let conversations = told.collect();
+        Resumed { conversations, unknown: Vec::new(), cursor: cursor.map(|place| place.to_string()) }
+    }
+
+    fn told(&self, conversation: usize, position: u64) -> ResumedConversation {
+        let last = self.last_of(conversation, self.log.len());
+        let limited = last - position > RESUME_MAX;
+        let first = if limited { last - RESUME_NEWEST + 1 } else { position + 1 };
+        ResumedConversation {
+            conversation_id: conversation as i64,
+            kind: "group".to_owned(),
+            last_seq: last,
+            read_seq: 0,
+            delivered_seq: 0,
+            member: true,
+            recovered: !limited,
+            limited: limited.then_some(Bounds { from: position + 1, to: last }),
+            entries: (first..=last).map(|seq| entry(conversation, seq)).collect(),
+        }
     }
 
     fn pull(&mut self) {
-        if self.resuming {
+        if self.asked.is_some() {
             return;
         }
         let Some(need) = self.device.need(true) else { return };
@@ -225,7 +246,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        for _ in 0..2 {
+        while self.asked.is_some() {
             self.happen(Happening::Answer);
         }
         self.happen(Happening::Deliver(usize::MAX));
@@ -241,9 +262,10 @@ proptest! {
     #[test]
     fn whatever_happens_each_entry_comes_out_once_in_order(
         before in prop::collection::vec(0..CONVERSATIONS, 0..8),
+        pages in (1..4_usize, 1..4_usize),
         happenings in prop::collection::vec(happening(), 0..120),
     ) {
-        let mut world = World::new(before);
+        let mut world = World::new(before, pages);
         for happening in happenings {
             world.happen(happening);
         }
@@ -254,112 +276,4 @@ proptest! {
             prop_assert_eq!(&world.heard[conversation], &expected, "conversation {}", conversation);
         }
     }
-}
-
-fn row(last_seq: u64, entries: &[u64]) -> Resumed {
-    let row = ResumedConversation {
-        conversation_id: 1,
-        kind: "group".to_owned(),
-        last_seq,
-        read_seq: 0,
-        delivered_seq: 0,
-        member: true,
-        recovered: true,
-        limited: None,
-        entries: entries.iter().map(|seq| entry(1, *seq)).collect(),
-    };
-    Resumed { conversations: vec![row], unknown: Vec::new(), more: false }
-}
-
-fn at(position: u64) -> Logs {
-    let mut logs =
-        Logs::new(State { since: Some("x1".to_owned()), positions: BTreeMap::from([(1, position)]) });
-    assert!(logs.connected("x2".to_owned()));
-    logs
-}
-
-fn places(steps: &[Step]) -> Vec<u64> {
-    let place = |step: &Step| match step {
-        Step::Entry(entry) => entry.seq,
-        Step::Reset(_) => 0,
-    };
-    steps.iter().map(place).collect()
-}
-
-#[test]
-fn who_comes_back_to_a_group_goes_on_where_he_may_see_again() {
-    let mut logs = at(10);
-    assert_eq!(places(&logs.resumed(row(21, &[20, 21]))), [20, 21]);
-    logs.complete();
-    assert_eq!(places(&logs.entry(entry(1, 22))), [22]);
-}
-
-#[test]
-fn a_log_that_was_restored_is_followed_anew() {
-    let mut logs = at(10);
-    assert_eq!(places(&logs.resumed(row(7, &[]))), [0]);
-    logs.complete();
-    assert_eq!(places(&logs.entry(entry(1, 8))), [8]);
-}
-
-#[test]
-fn a_hole_that_stays_is_pulled() {
-    let mut logs = at(10);
-    logs.resumed(row(10, &[]));
-    logs.complete();
-    assert!(logs.entry(entry(1, 12)).is_empty());
-    assert_eq!((logs.need(true), logs.is_holding()), (None, true));
-    let need = logs.need(false).expect("the hole");
-    assert_eq!(need, Need { conversation: 1, after: 10, missing_to: 0 });
-    let entries = vec![entry(1, 11), entry(1, 12)];
-    let answer = Entries { conversation_id: 1, last_seq: 12, entries, has_more: false };
-    assert_eq!(places(&logs.pulled(need, answer)), [11, 12]);
-    assert_eq!((logs.need(false), logs.is_holding()), (None, false));
-}
-
-#[test]
-fn what_is_left_out_while_something_is_pulled_is_pulled_after() {
-    let mut logs = at(10);
-    logs.resumed(row(10, &[]));
-    logs.complete();
-    logs.gap(Gap { conversation_id: 1, from: 11, to: 11 });
-    let need = logs.need(true).expect("the gap");
-    logs.gap(Gap { conversation_id: 1, from: 12, to: 13 });
-    let answer = Entries { conversation_id: 1, last_seq: 11, entries: vec![entry(1, 11)], has_more: false };
-    assert_eq!(places(&logs.pulled(need, answer)), [11]);
-    let need = logs.need(true).expect("the gap that is younger than the answer");
-    assert_eq!(need.after, 11);
-}
-
-#[test]
-fn positions_survive_a_connection_that_was_not_complete_and_an_answer_that_leaves_them_out() {
-    let mut logs = Logs::new(State { since: Some("x1".to_owned()), positions: BTreeMap::new() });
-    assert!(logs.connected("x2".to_owned()));
-    assert_eq!(places(&logs.resumed(row(5, &[4, 5]))), [4, 5]);
-    assert!(logs.connected("x3".to_owned()), "the one before broke");
-    let expected = State { since: Some("x1".to_owned()), positions: BTreeMap::from([(1, 5)]) };
-    assert_eq!(logs.state(), expected);
-    logs.resumed(Resumed { conversations: Vec::new(), unknown: Vec::new(), more: false });
-    logs.complete();
-    assert_eq!(logs.state(), State { since: Some("x3".to_owned()), ..expected });
-}
-
-#[test]
-fn what_is_to_be_pulled_is_not_asked_for_again() {
-    let mut logs = at(10);
-    let mut answer = row(300, &[]);
-    answer.more = true;
-    answer.conversations[0].limited = Some(Bounds { from: 11, to: 300 });
-    assert!(logs.resumed(answer).is_empty());
-    assert_eq!(logs.resume(9).positions, BTreeMap::from([(1, 300)]));
-    assert_eq!(logs.state().positions, BTreeMap::from([(1, 10)]), "it is not held");
-    assert!(logs.resumed(row(301, &[301])).is_empty());
-    logs.complete();
-    assert_eq!(logs.need(true).map(|need| need.after), Some(10));
-    assert!(logs.connected("x3".to_owned()));
-    assert_eq!(
-        logs.resume(9).positions,
-        BTreeMap::from([(1, 10)]),
-        "another connection may have less to pull"
-    );
 }
