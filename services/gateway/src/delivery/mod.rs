@@ -35,6 +35,7 @@ use crate::fanout::{Bus, Channel, Listener, Rung};
 use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
 
+use cursor::Handed;
 use worker::{Input, Worker};
 
 /// How long a handshake waits for the first sweep of a replica that has just started.
@@ -48,8 +49,8 @@ pub(crate) struct Context {
     directory: Arc<dyn Directory>,
     log_reads: Semaphore,
     tasks: Tasks,
-    /// Transaction id up to which the workers have been handed every entry; none before the first sweep.
-    swept: watch::Sender<Option<Xid>>,
+    /// Up to where the workers have been handed every entry; none before the first sweep.
+    swept: watch::Sender<Option<Handed>>,
 }
 
 /// Users whose socket is gone, on their way to a worker. A list beside the queue, because a `Drop` cannot wait for
@@ -164,14 +165,14 @@ impl Delivery {
         self.context.bus.join(Channel::User(user));
         // From here on nothing is left behind when the handshake is given up.
         let delivery = Arc::clone(self);
-        let mut attachment = Attachment { delivery, user, registration, since: swept, told: 0 };
+        let mut attachment = Attachment { delivery, user, registration, since: swept.cursor, told: 0 };
         for worker in &self.workers {
             // Workers end after every attachment has.
             let _ = worker.inputs.send(Input::Present(user)).await;
             attachment.told += 1;
         }
         // Read after the workers know the user: whatever changes later comes to them as an entry.
-        let memberships = self.context.store.conversations_of(user, swept).await?;
+        let memberships = self.context.store.conversations_of(user, swept.settled).await?;
         let recent = memberships.iter().filter(|membership| membership.is_recent);
         attachment.outbox().open_after(recent.map(|recent| (recent.conversation, recent.last_seq)));
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
@@ -188,7 +189,7 @@ impl Delivery {
 
     /// The latest cursor of the sweep. Before there is one nobody may take part: what is committed until then would be
     /// found by nobody.
-    async fn first_sweep(&self) -> Result<Xid, StoreError> {
+    async fn first_sweep(&self) -> Result<Handed, StoreError> {
         let mut swept = self.context.swept.subscribe();
         let known = timeout(FIRST_SWEEP, swept.wait_for(Option::is_some)).await;
         known.ok().and_then(Result::ok).and_then(|swept| *swept).ok_or(StoreError::Unavailable)

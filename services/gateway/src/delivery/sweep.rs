@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::cursor::{self, Cursor};
+use super::cursor::{self, Cursor, Horizon};
 use super::worker::Input;
 use super::{Context, DeliveryConfig};
 use crate::sabotage::Defect;
@@ -19,7 +20,7 @@ pub(super) async fn sweep(
     now: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let mut cursor = Cursor::default();
+    let (mut cursor, mut horizon) = (Cursor::default(), Horizon::default());
     loop {
         let mut caught_up = true;
         match context.store.sweep(cursor.at()).await {
@@ -30,8 +31,8 @@ pub(super) async fn sweep(
                 caught_up = swept.caught_up;
                 let handed_over = cursor.swept(&swept);
                 hand_over(&workers, cursor::news(swept, handed_over, workers.len())).await;
-                if handed_over.is_some() {
-                    context.swept.send_replace(handed_over);
+                if let Some(cursor) = handed_over {
+                    context.swept.send_replace(Some(horizon.note(cursor, Instant::now())));
                 }
             }
             Err(error) => {
