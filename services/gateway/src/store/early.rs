@@ -8,7 +8,7 @@ use super::lease::Lease;
 use super::{Params, Store, StoreError};
 
 /// How long the commit comes after the answer: time enough for a fault.
-const LATE: Duration = Duration::from_millis(100);
+const LATE: Duration = Duration::from_millis(200);
 
 impl Store {
     #[expect(
