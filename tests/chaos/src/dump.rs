@@ -23,6 +23,17 @@ pub(crate) struct Head {
     pub(crate) last_seq: u64,
 }
 
+/// What `user` has not been shown of his conversations by somebody called `who`, in words; `shown` tells the places.
+pub(crate) fn behind(heads: &[Head], user: i64, who: &str, shown: impl Fn(i64) -> u64) -> Vec<String> {
+    let own = heads.iter().filter(|head| head.user == user);
+    own.filter_map(|Head { conversation, last_seq, .. }| {
+        let place = shown(*conversation);
+        (place < *last_seq)
+            .then(|| format!("{who} of user {user} is at {place} of {conversation}/{last_seq}"))
+    })
+    .collect()
+}
+
 /// Up to where each member must be shown each conversation.
 ///
 /// # Errors

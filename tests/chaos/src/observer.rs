@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use messenger_client::session::{Grant, Link as _};
@@ -17,9 +17,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::dump::Head;
+use crate::dump::{self, Head};
 use crate::history::{Device, Event, Writer};
-use crate::recorder::{Roaming, gateway_of, shown};
+use crate::recorder::{Roaming, gateway_of, lock, shown};
 
 /// Between two attempts to connect.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -41,13 +41,13 @@ struct First(Mutex<Option<HashMap<i64, u64>>>);
 
 impl First {
     fn with(&self, act: impl FnOnce(&mut HashMap<i64, u64>)) {
-        if let Some(places) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(places) = lock(&self.0).as_mut() {
             act(places);
         }
     }
 
     fn set(&self, places: Option<HashMap<i64, u64>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = places;
+        *lock(&self.0) = places;
     }
 }
 
@@ -83,17 +83,8 @@ impl Observer {
     pub(crate) fn behind(&self, heads: &[Head]) -> Vec<String> {
         let mut behind = Vec::new();
         self.first.with(|places| {
-            let told = |head: &Head| places.get(&head.conversation).copied().unwrap_or_default();
-            let own = heads.iter().filter(|head| head.user == self.user && told(head) < head.last_seq);
-            behind.extend(own.map(|head| {
-                format!(
-                    "the first socket of user {} was told {} of {}/{}",
-                    self.user,
-                    told(head),
-                    head.conversation,
-                    head.last_seq
-                )
-            }));
+            let told = |conversation| places.get(&conversation).copied().unwrap_or_default();
+            behind = dump::behind(heads, self.user, "the first socket", told);
         });
         behind
     }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::dump::Head;
+use crate::dump::{self, Head};
 use crate::history::{self, Device, Event, Kind, Op, Writer, digest};
 
 /// Numbers requests over the whole run.
@@ -134,14 +134,10 @@ impl Recorded {
     /// What the device has not been shown of its user's conversations, in words.
     pub(crate) fn behind(&self, heads: &[Head]) -> Vec<String> {
         let places = lock(&self.seen.places);
-        let own = heads.iter().filter(|head| head.user == self.who.user);
-        let shown = |head: &Head| places.get(&head.conversation).copied().unwrap_or_default();
-        own.filter(|head| shown(head) < head.last_seq)
-            .map(|head| {
-                let (Device { user, number }, Head { conversation, last_seq, .. }) = (self.who, head);
-                format!("device {number} of user {user} is at {} of {conversation}/{last_seq}", shown(head))
-            })
-            .collect()
+        let who = format!("device {}", self.who.number);
+        dump::behind(heads, self.who.user, &who, |conversation| {
+            places.get(&conversation).copied().unwrap_or_default()
+        })
     }
 
     /// Ends it; what it had taken is in the history.
@@ -246,7 +242,7 @@ pub(crate) fn shown(entry: &Entry) -> history::Entry {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Held for single calls that leave the map whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
