@@ -2,6 +2,7 @@
 //!
 //! Knows no hub and no database. What it hears it hands to a [`Listener`].
 
+mod bundle;
 mod channel;
 mod interest;
 mod redis;
@@ -31,7 +32,7 @@ pub trait Bus: Send + Sync + 'static {
 
 /// Who hears what arrives. Called on the connection's own task: must not block.
 pub trait Listener: Send + Sync + 'static {
-    /// A replica (this one included) rang.
+    /// Another replica rang.
     fn rang(&self, rung: Rung, trace: Option<Box<str>>);
     /// A user's name or e-mail changed, or (`removed`) the account is gone.
     fn user_changed(&self, user: UserId, removed: bool);

@@ -20,10 +20,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use super::bundle::{Outgoing, bundle};
 use super::channel::Channel;
 use super::interest::Interest;
-use super::ring::{from_ring, to_ring, watermark_to_ring};
+use super::ring::{Origin, from_ring, to_ring, watermark_to_ring};
 use super::{Bus, Listener};
 use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::UserId;
@@ -56,13 +58,12 @@ pub struct RedisConfig {
     pub linger: Duration,
 }
 
-/// A ring on its way out.
-type Outgoing = (Channel, Bytes);
-
 #[derive(Debug)]
 struct Shared {
     config: RedisConfig,
     servers: Servers,
+    /// What tells our own rings.
+    origin: u64,
     interest: Mutex<Interest>,
     changed: Notify,
     healthy: AtomicBool,
@@ -99,6 +100,7 @@ impl RedisBus {
         let shared = Arc::new(Shared {
             config,
             servers,
+            origin: Uuid::new_v4().as_u64_pair().0,
             interest: Mutex::new(interest),
             changed: Notify::new(),
             healthy: AtomicBool::new(false),
@@ -122,11 +124,11 @@ impl RedisBus {
 
 impl Bus for RedisBus {
     fn ring(&self, channels: &[Channel], event: &Event, trace: Option<&str>) {
-        self.enqueue(channels, &to_ring(event, trace));
+        self.enqueue(channels, &to_ring(event, trace, self.shared.origin));
     }
 
     fn ring_watermark(&self, channels: &[Channel], watermark: &Watermark) {
-        self.enqueue(channels, &watermark_to_ring(watermark));
+        self.enqueue(channels, &watermark_to_ring(watermark, self.shared.origin));
     }
 
     fn join(&self, channel: Channel) {
@@ -201,8 +203,8 @@ async fn send_rings(shared: Arc<Shared>, mut outgoing: mpsc::Receiver<Outgoing>)
 
 async fn send_batch(shared: &Shared, connection: &mut MultiplexedConnection, batch: &[Outgoing]) -> bool {
     let mut pipeline = redis::pipe();
-    for (channel, ring) in batch {
-        pipeline.cmd("PUBLISH").arg(shared.name(*channel)).arg(&**ring).ignore();
+    for (channel, rings) in bundle(batch) {
+        pipeline.cmd("PUBLISH").arg(shared.name(channel)).arg(&*rings).ignore();
     }
     match pipeline.exec_async(connection).await {
         Ok(()) => true,
@@ -342,16 +344,26 @@ fn receiver(
                     hand_on(UserChanged::decode(payload.as_slice()), |change| {
                         listener.user_changed(UserId(change.user_id), change.kind() == Kind::Removed);
                     });
-                } else {
-                    hand_on(Ring::decode(payload.as_slice()), |mut ring| {
-                        let trace = std::mem::take(&mut ring.traceparent);
-                        listener.rang(from_ring(ring), (!trace.is_empty()).then(|| trace.into()));
-                    });
+                } else if !is_of(shared.origin, payload) {
+                    hand_on(Ring::decode(payload.as_slice()), |ring| rang(&*listener, ring));
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Whether a ring comes from this process, which has told its own sockets already.
+fn is_of(origin: u64, payload: &[u8]) -> bool {
+    Origin::decode(payload).is_ok_and(|ring| ring.origin == origin)
+}
+
+fn rang(listener: &dyn Listener, mut ring: Ring) {
+    let more = std::mem::take(&mut ring.more);
+    for mut ring in std::iter::once(ring).chain(more) {
+        let trace = std::mem::take(&mut ring.traceparent);
+        listener.rang(from_ring(ring), (!trace.is_empty()).then(|| trace.into()));
     }
 }
 

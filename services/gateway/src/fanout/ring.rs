@@ -14,8 +14,16 @@ use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
 /// Bytes of a body that travel inline; a larger one is read from the log by whoever needs it.
 const INLINE_BODY: usize = 8 * 1024;
 
+/// Who rings: all that is read of a process's own rings, which are about half of those that it hears.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Origin {
+    /// As in [`gateway::Ring`].
+    #[prost(fixed64, tag = "7")]
+    pub(super) origin: u64,
+}
+
 /// A ring for a committed event.
-pub(super) fn to_ring(event: &Event, trace: Option<&str>) -> gateway::Ring {
+pub(super) fn to_ring(event: &Event, trace: Option<&str>, origin: u64) -> gateway::Ring {
     let entry = &event.entry;
     let inline = entry.body.len() <= INLINE_BODY;
     let entry_part = gateway::Entry {
@@ -39,7 +47,8 @@ pub(super) fn to_ring(event: &Event, trace: Option<&str>) -> gateway::Ring {
         seq: entry.seq.0,
         entry: Some(entry_part),
         traceparent: trace.unwrap_or_default().to_owned(),
-        watermark: None,
+        origin,
+        ..gateway::Ring::default()
     }
 }
 
@@ -49,7 +58,7 @@ fn membership_email(event: &Event, author: &Author) -> Option<String> {
 }
 
 /// A ring for a watermark. To a gateway of an earlier version it says that the log reaches that far, which is true.
-pub(super) fn watermark_to_ring(watermark: &Watermark) -> gateway::Ring {
+pub(super) fn watermark_to_ring(watermark: &Watermark, origin: u64) -> gateway::Ring {
     let Watermark { user, mark, audience } = *watermark;
     let part = gateway::Watermark {
         user_id: user.0,
@@ -64,6 +73,7 @@ pub(super) fn watermark_to_ring(watermark: &Watermark) -> gateway::Ring {
         conversation_id: mark.conversation.0,
         seq: mark.seq.0,
         watermark: Some(part),
+        origin,
         ..gateway::Ring::default()
     }
 }
@@ -133,6 +143,8 @@ mod tests {
 
     use super::*;
 
+    const ORIGIN: u64 = 0x0123_4567_89ab_cdef;
+
     fn event(kind: EntryKind, body: String) -> Event {
         let entry = Entry {
             conversation: ConversationId(3),
@@ -155,12 +167,12 @@ mod tests {
     #[test]
     fn an_event_survives_the_ring() {
         let event = event(EntryKind::MemberAdded, String::new());
-        assert_eq!(from_ring(to_ring(&event, None)), Rung::Event(event));
+        assert_eq!(from_ring(to_ring(&event, None, ORIGIN)), Rung::Event(event));
     }
 
     #[test]
     fn a_message_does_not_carry_the_senders_address() {
-        let ring = to_ring(&event(EntryKind::Message, "Hi".to_owned()), None);
+        let ring = to_ring(&event(EntryKind::Message, "Hi".to_owned()), None, ORIGIN);
         assert_eq!(ring.entry.unwrap().sender_email, None);
     }
 
@@ -169,14 +181,14 @@ mod tests {
         let mark = Mark { conversation: ConversationId(3), kind: MarkKind::Read, seq: Seq(9) };
         for audience in [Audience::Nobody, Audience::Peer(UserId(2)), Audience::Members] {
             let watermark = Watermark { user: UserId(1), mark, audience };
-            assert_eq!(from_ring(watermark_to_ring(&watermark)), Rung::Watermark(watermark));
+            assert_eq!(from_ring(watermark_to_ring(&watermark, ORIGIN)), Rung::Watermark(watermark));
         }
     }
 
     #[test]
     fn a_large_body_is_not_rung() {
         let event = event(EntryKind::Message, "x".repeat(INLINE_BODY + 1));
-        let ring = to_ring(&event, None);
+        let ring = to_ring(&event, None, ORIGIN);
         assert!(ring.encoded_len() < INLINE_BODY);
         assert_eq!(from_ring(ring), Rung::Head(event.entry.head()));
     }
@@ -184,8 +196,15 @@ mod tests {
     #[test]
     fn a_ring_of_a_newer_kind_is_left_to_the_log() {
         let event = event(EntryKind::Message, "Hi".to_owned());
-        let mut ring = to_ring(&event, None);
+        let mut ring = to_ring(&event, None, ORIGIN);
         ring.entry.as_mut().unwrap().kind = 99;
         assert_eq!(from_ring(ring), Rung::Head(event.entry.head()));
+    }
+
+    #[test]
+    fn the_origin_is_found_without_reading_the_rest() {
+        let ring = to_ring(&event(EntryKind::Message, "Hi".to_owned()), None, ORIGIN);
+        assert_eq!(Origin::decode(&*ring.encode_to_vec()).unwrap().origin, ORIGIN);
+        assert_eq!(Origin::decode(&*gateway::Ring::default().encode_to_vec()).unwrap().origin, 0);
     }
 }
