@@ -1,0 +1,177 @@
+-- What a message costs the database, measured: a statement with one row takes its own, short way, and what never changes
+-- is not checked with each message.
+
+-- A CHECK is parsed anew by every statement that updates the row, whatever it changes. As triggers the same rules run
+-- when they can be broken.
+CREATE FUNCTION check_conversation() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.kind = 0 AND NEW.name IS NULL AND NEW.low_user <= NEW.high_user)
+        OR (NEW.kind = 1 AND NEW.name IS NOT NULL AND NEW.low_user IS NULL AND NEW.high_user IS NULL) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'neither a dialog nor a group' USING ERRCODE = 'check_violation';
+END $$;
+
+CREATE TRIGGER conversations_shape BEFORE INSERT OR UPDATE OF kind, name, low_user, high_user ON conversations
+FOR EACH ROW EXECUTE FUNCTION check_conversation();
+
+ALTER TABLE conversations DROP CONSTRAINT conversations_shape, DROP CONSTRAINT conversations_kind;
+
+-- Stores a batch of messages. One row of answer for one of input, in the same order. status: 0 stored, 1 seen before
+-- (the answer is the first one's), 2 the client id belongs to another message, 3 not a member, 4 no such conversation,
+-- 5 there is nothing at the target, 6 busy: somebody holds the conversation's row. Without p_wait nothing is stored of
+-- a busy conversation, whatever else the batch has of it, so its order is not touched; with p_wait there is none.
+--
+-- A single row is judged by the same rules in the same order as many, without the executor's preparations for many, which
+-- cost more than the row itself.
+--
+-- The plan is fixed to index look-ups: statistics of a table that was empty a minute ago must not decide.
+CREATE OR REPLACE FUNCTION send_messages(
+    p_wait boolean, p_conversation bigint[], p_sender bigint[], p_recipient bigint[], p_client uuid[], p_uuid uuid[],
+    p_body text[], p_target bigint[]
+) RETURNS TABLE (status smallint, seq bigint, id bigint, created_at timestamptz)
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_now timestamptz;
+    v_locked bigint[];
+    v_busy bigint[] := '{}';
+    v_conversation record;
+    v_first record;
+    v_is_member boolean := true;
+    v_xid xid8;
+BEGIN
+    IF cardinality(p_conversation) = 1 THEN
+        IF p_wait THEN
+            SELECT c.id, c.kind, c.low_user, c.high_user, c.last_seq, c.last_xid, c.deleted_at INTO v_conversation FROM conversations c WHERE c.id = p_conversation[1] FOR NO KEY UPDATE;
+        ELSE
+            SELECT c.id, c.kind, c.low_user, c.high_user, c.last_seq, c.last_xid, c.deleted_at INTO v_conversation FROM conversations c WHERE c.id = p_conversation[1]
+            FOR NO KEY UPDATE SKIP LOCKED;
+        END IF;
+        IF v_conversation.id IS NULL THEN
+            PERFORM 1 FROM conversations c WHERE c.id = p_conversation[1];
+            status := CASE WHEN FOUND THEN 6 ELSE 4 END;
+        ELSIF v_conversation.deleted_at IS NOT NULL
+            OR (p_recipient[1] IS NULL) <> (v_conversation.kind = 1)
+            OR least(p_sender[1], p_recipient[1]) <> v_conversation.low_user
+            OR greatest(p_sender[1], p_recipient[1]) <> v_conversation.high_user THEN
+            status := 4;
+        ELSE
+            SELECT x.seq, x.id, x.created_at, x.body, x.target_seq INTO v_first FROM entries x
+            WHERE x.conversation_id = p_conversation[1] AND x.sender_id = p_sender[1] AND x.client_id = p_client[1];
+            IF FOUND THEN
+                status := 2;
+                IF v_first.body = p_body[1] AND v_first.target_seq IS NOT DISTINCT FROM p_target[1] THEN
+                    status := 1;
+                    seq := v_first.seq;
+                    id := v_first.id;
+                    created_at := v_first.created_at;
+                END IF;
+            ELSE
+                IF v_conversation.kind = 1 THEN
+                    PERFORM 1 FROM members m
+                    WHERE m.conversation_id = p_conversation[1] AND m.user_id = p_sender[1] AND m.left_seq IS NULL;
+                    v_is_member := FOUND;
+                END IF;
+                IF NOT v_is_member THEN
+                    status := 3;
+                ELSIF p_target[1] NOT BETWEEN 1 AND v_conversation.last_seq THEN
+                    status := 5;
+                ELSE
+                    status := 0;
+                    seq := v_conversation.last_seq + 1;
+                    id := nextval('entry_ids');
+                    created_at := clock_timestamp();
+                    v_xid := label(v_conversation.last_xid);
+                    INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id,
+                        target_seq, body, xid, created_at)
+                    VALUES (p_conversation[1], send_messages.seq, p_uuid[1], send_messages.id, 0, p_sender[1],
+                        p_recipient[1], p_client[1], p_target[1], p_body[1], v_xid, send_messages.created_at);
+                    UPDATE conversations c
+                    SET last_seq = send_messages.seq, last_message_seq = send_messages.seq,
+                        last_entry_at = send_messages.created_at, last_message_at = send_messages.created_at,
+                        last_xid = v_xid
+                    WHERE c.id = p_conversation[1];
+                END IF;
+            END IF;
+        END IF;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF p_wait THEN
+        v_locked := ARRAY(SELECT c.id FROM conversations c WHERE c.id = ANY (p_conversation)
+            ORDER BY c.id FOR NO KEY UPDATE);
+    ELSE
+        v_locked := ARRAY(SELECT c.id FROM conversations c WHERE c.id = ANY (p_conversation)
+            ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED);
+    END IF;
+    -- Seldom are there any, so that counting first spares the comparison of each with each.
+    IF cardinality(v_locked) < (SELECT count(DISTINCT u) FROM unnest(p_conversation) u) THEN
+        v_busy := ARRAY(SELECT DISTINCT u FROM unnest(p_conversation) u WHERE u <> ALL (v_locked));
+    END IF;
+    v_now := clock_timestamp();
+    RETURN QUERY
+    WITH judged AS (
+        SELECT u.n, u.c, u.s, u.r, u.m, u.k, u.b, u.t, conv.last_seq, label(conv.last_xid) AS xid,
+            x.seq AS old_seq, x.id AS old_id, x.created_at AS old_at,
+            CASE
+                WHEN conv.id IS NULL THEN 4
+                WHEN conv.id = ANY (v_busy) THEN 6
+                WHEN conv.deleted_at IS NOT NULL THEN 4
+                WHEN conv.kind = 0 AND (u.r IS NULL OR least(u.s, u.r) <> conv.low_user
+                    OR greatest(u.s, u.r) <> conv.high_user) THEN 4
+                WHEN conv.kind = 1 AND u.r IS NOT NULL THEN 4
+                WHEN x.seq IS NOT NULL THEN
+                    CASE WHEN x.body = u.b AND x.target_seq IS NOT DISTINCT FROM u.t THEN 1 ELSE 2 END
+                WHEN conv.kind = 1 AND who.user_id IS NULL THEN 3
+                WHEN u.t NOT BETWEEN 1 AND conv.last_seq THEN 5
+                ELSE 0
+            END AS verdict
+        FROM unnest(p_conversation, p_sender, p_recipient, p_client, p_uuid, p_body, p_target)
+            WITH ORDINALITY AS u (c, s, r, m, k, b, t, n)
+        LEFT JOIN conversations conv ON conv.id = u.c
+        LEFT JOIN entries x ON x.conversation_id = u.c AND x.sender_id = u.s AND x.client_id = u.m
+        -- The two of a dialog are known from its row; a null key makes the look-up an empty one.
+        LEFT JOIN members who ON who.conversation_id = u.c AND who.user_id = CASE conv.kind WHEN 1 THEN u.s END
+            AND who.left_seq IS NULL
+    ), turned AS (
+        -- The first of several rows with the same client id is stored, the others are retries of it. Only those that
+        -- may be stored compare: a refused row is nobody's first.
+        SELECT j.*, row_number() OVER same AS turn, first_value(j.b) OVER same AS first_body,
+            first_value(j.t) OVER same AS first_target
+        FROM judged j
+        WINDOW same AS (PARTITION BY j.c, j.s, j.m, j.verdict ORDER BY j.n)
+    ), placed AS (
+        SELECT t.*, t.verdict = 0 AND t.turn = 1 AS fresh,
+            t.last_seq + count(*) FILTER (WHERE t.verdict = 0 AND t.turn = 1)
+                OVER (PARTITION BY t.c ORDER BY t.n) AS new_seq,
+            CASE WHEN t.verdict = 0 AND t.turn = 1 THEN nextval('entry_ids') END AS new_id
+        FROM turned t
+    ), answered AS MATERIALIZED (
+        SELECT p.n, p.c, p.s, p.r, p.m, p.k, p.b, p.t, p.xid, p.fresh,
+            CASE
+                WHEN p.verdict = 0 AND NOT p.fresh THEN
+                    CASE WHEN p.b = p.first_body AND p.t IS NOT DISTINCT FROM p.first_target THEN 1 ELSE 2 END
+                ELSE p.verdict
+            END AS verdict,
+            CASE p.verdict WHEN 0 THEN first_value(p.new_seq) OVER same WHEN 1 THEN p.old_seq END AS seq,
+            CASE p.verdict WHEN 0 THEN first_value(p.new_id) OVER same WHEN 1 THEN p.old_id END AS id,
+            CASE p.verdict WHEN 0 THEN v_now WHEN 1 THEN p.old_at END AS created_at
+        FROM placed p
+        WINDOW same AS (PARTITION BY p.c, p.s, p.m, p.verdict ORDER BY p.n)
+    ), stored AS (
+        INSERT INTO entries
+            (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, target_seq, body, xid, created_at)
+        SELECT a.c, a.seq, a.k, a.id, 0, a.s, a.r, a.m, a.t, a.b, a.xid, a.created_at FROM answered a WHERE a.fresh
+    ), moved AS (
+        UPDATE conversations c
+        SET last_seq = f.top, last_message_seq = f.top, last_entry_at = v_now, last_message_at = v_now,
+            last_xid = f.xid
+        FROM (SELECT a.c, a.xid, max(a.seq) AS top FROM answered a WHERE a.fresh GROUP BY a.c, a.xid) f
+        WHERE c.id = f.c
+    )
+    SELECT a.verdict::smallint, a.seq, a.id, a.created_at FROM answered a ORDER BY a.n;
+END $$;
