@@ -93,9 +93,14 @@ pub(super) fn required<'a>(
     value.ok_or_else(|| GatewayError::invalid(field, "is required"))
 }
 
-/// The string that the value is, if it is one.
+/// The string that the value is, if it is one. What stands between the quotes is the text, unless there are escapes.
 pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
+    let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
 }
 
 /// Reads a JSON object. An array is none, although serde would fill the fields from it by position.
