@@ -142,10 +142,10 @@ fn allowed(path: &str, places: &[&str]) -> bool {
         .any(|place| path == *place || path.strip_prefix(place).is_some_and(|rest| rest.starts_with('/')))
 }
 
-/// Tests may look behind doors that are closed to the code.
+/// Tests and benchmarks may look behind doors that are closed to the code.
 fn is_test(path: &str) -> bool {
-    let parts = || path.trim_end_matches(".rs").split('/');
-    path.starts_with("tests/") || parts().any(|part| part == "tests" || part.ends_with("_tests"))
+    let is_test = |part: &str| ["tests", "benches"].contains(&part) || part.ends_with("_tests");
+    path.starts_with("tests/") || path.trim_end_matches(".rs").split('/').any(is_test)
 }
 
 fn files(root: &Path) -> Result<Vec<String>> {

@@ -3,8 +3,12 @@
 //! stack.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -14,15 +18,22 @@ use crate::domain::error::GatewayError;
 const REQUEST_ID_BYTES: usize = 128;
 
 /// The outermost object. Unknown keys are ignored; a known key that comes twice is an error.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Envelope<'a> {
-    #[serde(rename = "type", borrow)]
+pub(super) struct Envelope<'a, P> {
     pub(super) kind: Option<&'a RawValue>,
-    #[serde(borrow)]
     pub(super) request_id: Option<&'a RawValue>,
+    /// All of its keys may be absent.
+    pub(super) params: Result<P, GatewayError>,
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outermost<'a, P> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) params: Option<&'a RawValue>,
+    request_id: Option<&'a RawValue>,
+    params: Option<P>,
 }
 
 /// A string, borrowed from the frame unless it has escapes.
@@ -42,11 +53,21 @@ pub(super) fn request_id(value: Option<&RawValue>) -> Result<Option<&RawValue>, 
     if fits && (integer || text(value).is_some()) { Ok(Some(value)) } else { Err(WRONG) }
 }
 
-/// The parameters, all of whose keys may be absent.
-pub(super) fn params<'a, T: Default + Deserialize<'a>>(
-    value: Option<&'a RawValue>,
-) -> Result<T, GatewayError> {
-    let Some(value) = value else { return Ok(T::default()) };
+/// Reads a frame; `None` when it is no object. One that is right is read in one go, as nearly all are. The parameters of any
+/// other are read on their own, so that the answer still can say which request it answers.
+pub(super) fn envelope<'a, P: Default + Deserialize<'a>>(frame: &'a str) -> Option<Envelope<'a, P>> {
+    if let Some(Outermost { kind, request_id, params }) = object::<Outermost<'a, Object<P>>>(frame) {
+        return Some(Envelope {
+            kind,
+            request_id,
+            params: Ok(params.map(|object| object.0).unwrap_or_default()),
+        });
+    }
+    let Outermost { kind, request_id, params } = object::<Outermost<'a, &RawValue>>(frame)?;
+    Some(Envelope { kind, request_id, params: params.map_or_else(|| Ok(P::default()), read_params) })
+}
+
+fn read_params<'a, P: Deserialize<'a>>(value: &'a RawValue) -> Result<P, GatewayError> {
     if !value.get().starts_with('{') {
         return Err(GatewayError::invalid("params", "must be an object"));
     }
@@ -93,13 +114,40 @@ pub(super) fn required<'a>(
     value.ok_or_else(|| GatewayError::invalid(field, "is required"))
 }
 
-/// The string that the value is, if it is one.
+/// The string that the value is, if it is one. What stands between the quotes is the text, unless there are escapes.
 pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
+    let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
 }
 
-/// Reads a JSON object. An array is none, although serde would fill the fields from it by position.
+/// Reads a JSON object.
 pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
-    let is_object = json.trim_ascii_start().starts_with('{');
-    if is_object { serde_json::from_str(json).ok() } else { None }
+    serde_json::from_str::<Object<T>>(json).ok().map(|object| object.0)
+}
+
+/// Read from a JSON object. An array is none, although serde would fill the fields from it by position.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Pairs<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Pairs(PhantomData))
+    }
 }

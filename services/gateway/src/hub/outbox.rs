@@ -156,14 +156,14 @@ impl Outbox {
     /// Moves what is queued to `frames`.
     pub fn drain(&self, frames: &mut Vec<Frame>) -> Drained {
         let mut state = self.lock();
-        frames.extend(state.queue.drain().filter_map(|outgoing| match outgoing {
-            Outgoing::Frame(frame) => Some(frame),
+        state.queue.drain(|outgoing| match outgoing {
+            Outgoing::Frame(frame) => frames.push(frame),
             Outgoing::Gap(conversation, from, to) => {
                 metrics::counter!("gateway_gaps_total").increment(1);
-                let text = self.dialect.gap(conversation, from, to)?;
-                Some(Frame { text: text.into(), about: About::Gap })
+                let text = self.dialect.gap(conversation, from, to);
+                frames.extend(text.map(|text| Frame { text: text.into(), about: About::Gap }));
             }
-        }));
+        });
         state.close.map_or(Drained::Open, Drained::Closed)
     }
 

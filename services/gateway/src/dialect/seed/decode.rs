@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Kind, PROCESSOR};
-use crate::dialect::raw::{Envelope, object, params, positive, request_id, string, text, uuid};
+use crate::dialect::raw::{envelope, positive, request_id, string, text, uuid};
 use crate::dialect::{Limits, Request, Tag};
 use crate::domain::command::{Command, Destination, Send};
 use crate::domain::content::{Content, GroupName};
@@ -36,7 +36,7 @@ struct Params<'a> {
 
 /// Reads a frame.
 pub(in crate::dialect) fn decode(frame: &str, limits: Limits) -> Request {
-    let Some(envelope) = object::<Envelope<'_>>(frame) else {
+    let Some(envelope) = envelope::<Params<'_>>(frame) else {
         let tag = Tag { kind: PROCESSOR, request_id: None };
         return Request { tag, command: Err(GatewayError::Malformed) };
     };
@@ -48,7 +48,7 @@ pub(in crate::dialect) fn decode(frame: &str, limits: Limits) -> Request {
     };
     let command = kind.and_then(|kind| {
         request_id?;
-        command(kind, &params(envelope.params)?, limits)
+        command(kind, &envelope.params?, limits)
     });
     Request { tag, command }
 }

@@ -9,9 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Kind, MEMBERS_PER_REQUEST, RESUME_POSITIONS, UNKNOWN};
-use crate::dialect::raw::{
-    Envelope, natural, object, params, positive, request_id, required, string, text, uuid,
-};
+use crate::dialect::raw::{envelope, natural, object, positive, request_id, required, string, text, uuid};
 use crate::dialect::{Limits, Request, Tag};
 use crate::domain::command::{Command, Destination, Mark, MarkKind, Range, Send, Token};
 use crate::domain::content::{Content, GroupName};
@@ -67,7 +65,7 @@ struct Params<'a> {
 
 /// Reads a frame.
 pub(in crate::dialect) fn decode(frame: &str, limits: Limits) -> Request {
-    let Some(envelope) = object::<Envelope<'_>>(frame) else {
+    let Some(envelope) = envelope::<Params<'_>>(frame) else {
         let tag = Tag { kind: UNKNOWN, request_id: None };
         return Request { tag, command: Err(GatewayError::Malformed) };
     };
@@ -79,7 +77,7 @@ pub(in crate::dialect) fn decode(frame: &str, limits: Limits) -> Request {
     };
     let command = kind.and_then(|kind| {
         request_id?;
-        command(kind, &params(envelope.params)?, limits)
+        command(kind, &envelope.params?, limits)
     });
     Request { tag, command }
 }

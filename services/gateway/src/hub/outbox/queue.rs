@@ -12,6 +12,8 @@ use crate::domain::ids::{ConversationId, Seq};
 
 /// What a marker counts for, bytes: about the length of its frame.
 const MARKER_BYTES: usize = 96;
+/// Frames for which an empty queue keeps its memory.
+const KEPT_FRAMES: usize = 8;
 
 /// Sizes of a queue.
 #[derive(Debug, Clone, Copy)]
@@ -88,15 +90,21 @@ impl Queue {
     }
 
     /// Takes everything out.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Outgoing> {
+    pub(super) fn drain(&mut self, mut each: impl FnMut(Outgoing)) {
         (self.bytes, self.passing) = (0, 0);
-        let mut gaps = std::mem::take(&mut self.gaps);
-        std::mem::take(&mut self.items).into_iter().filter_map(move |queued| match queued {
-            Queued::Frame(frame) => Some(Outgoing::Frame(frame)),
-            Queued::Marker(conversation) => {
-                gaps.remove(&conversation).map(|(from, to)| Outgoing::Gap(conversation, from, to))
+        for queued in self.items.drain(..) {
+            match queued {
+                Queued::Frame(frame) => each(Outgoing::Frame(frame)),
+                Queued::Marker(conversation) => {
+                    if let Some((from, to)) = self.gaps.remove(&conversation) {
+                        each(Outgoing::Gap(conversation, from, to));
+                    }
+                }
             }
-        })
+        }
+        // The next event needs no allocation, and a burst leaves none behind.
+        self.items.shrink_to(KEPT_FRAMES);
+        self.gaps.shrink_to_fit();
     }
 
     pub(super) fn is_empty(&self) -> bool {

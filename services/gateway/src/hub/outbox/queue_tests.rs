@@ -23,6 +23,12 @@ fn limits(soft: usize, bytes: usize) -> Limits {
     Limits { soft_bytes: Some(soft), bytes, frames: 1_000 }
 }
 
+fn drained(queue: &mut Queue) -> Vec<Outgoing> {
+    let mut all = Vec::new();
+    queue.drain(|outgoing| all.push(outgoing));
+    all
+}
+
 /// `c:seq` for an entry, `c:from-to` for a gap, `~` for what passes.
 fn told(queue: &mut Queue) -> Vec<String> {
     let word = |outgoing| match outgoing {
@@ -30,7 +36,7 @@ fn told(queue: &mut Queue) -> Vec<String> {
         Outgoing::Frame(_) => "~".to_owned(),
         Outgoing::Gap(c, from, to) => format!("{c}:{from}-{to}"),
     };
-    queue.drain().map(word).collect()
+    drained(queue).into_iter().map(word).collect()
 }
 
 #[test]
@@ -132,7 +138,7 @@ proptest! {
 
 /// Takes everything out; each conversation must go on where it stood.
 fn listen(queue: &mut Queue, heard: &mut [i64; 4]) -> Result<(), TestCaseError> {
-    for outgoing in queue.drain() {
+    for outgoing in drained(queue) {
         let (conversation, from, to) = match outgoing {
             Outgoing::Frame(Frame { about: About::Entry { place: (c, seq), .. }, .. }) => (c, seq, seq),
             Outgoing::Frame(_) => continue,
