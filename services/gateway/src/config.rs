@@ -22,8 +22,8 @@ use crate::session::SessionConfig;
 use crate::store::StoreConfig;
 use crate::usecase;
 
-/// What the delivery and the lanes may hold at once by their defaults (2 lanes, 4 waits for locks, 1 look at a lock, 8 reads
-/// of the log, 1 sweep, 1 measurement of its lag: 17), and 7 for handshakes and requests that read.
+/// What the delivery and the lanes may hold at once by their defaults (1 lane, 4 waits for locks, 1 look at a lock, 8 reads
+/// of the log, 1 sweep, 1 measurement of its lag: 16), and 8 for handshakes and requests that read.
 const CONNECTIONS: usize = 24;
 
 const POSTGRES: PostgresKeys = PostgresKeys {
@@ -37,6 +37,8 @@ const POSTGRES: PostgresKeys = PostgresKeys {
 /// The configuration of a gateway.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Threads of the runtime; 0 for one a processor.
+    pub threads: usize,
     /// Public listener.
     pub http: SocketAddr,
     /// Admin listener.
@@ -89,6 +91,7 @@ impl Config {
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>, node: &str) -> Result<(Self, Vec<Key>), EnvError> {
         let mut env = Env::new(lookup);
         let config = Self {
+            threads: env.within("GATEWAY_THREADS", 0, 0..=1_024, "worker threads; 0: one for each processor"),
             http: env.parsed(
                 "GATEWAY_HTTP_ADDR",
                 SocketAddr::from(([127, 0, 0, 1], 3200)),
@@ -218,7 +221,7 @@ fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
 
 fn lanes(env: &mut Env<'_>) -> LaneConfig {
     LaneConfig {
-        lanes: env.within("GATEWAY_LANES", 2, 1..=256, "send statements in flight at once"),
+        lanes: env.within("GATEWAY_LANES", 1, 1..=256, "send statements in flight at once"),
         queue: env.within("GATEWAY_LANE_QUEUE", 10_000, 1..=1_000_000, "sends that may wait in one lane"),
         batch: env.within("GATEWAY_LANE_BATCH", 256, 1..=10_000, "rows of one send statement at most"),
         patience: env.millis(

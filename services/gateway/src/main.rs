@@ -32,13 +32,16 @@ fn run() -> anyhow::Result<ExitCode> {
     }
 }
 
-#[tokio::main]
-async fn start(
-    task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>,
-) -> anyhow::Result<ExitCode> {
+fn start(task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     let (config, _) = read().context("configuration")?;
-    let telemetry = Telemetry::start("gateway", &config.telemetry)?;
-    task(config, telemetry).await
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.threads > 0 {
+        runtime.worker_threads(config.threads);
+    }
+    runtime.enable_all().build().context("start the runtime")?.block_on(async {
+        let telemetry = Telemetry::start("gateway", &config.telemetry)?;
+        task(config, telemetry).await
+    })
 }
 
 /// Whether the process that serves with the same configuration is ready.

@@ -10,7 +10,7 @@ use super::log::Item;
 use crate::dialect::Dialect;
 use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::{ConversationId, Seq, UserId};
-use crate::hub::{About, Frame, Hub};
+use crate::hub::{About, Hub};
 
 /// Queues the event for every socket of the users.
 pub(super) fn broadcast(hub: &Hub, item: &Item, event: &Event, users: impl Iterator<Item = UserId>) {
@@ -49,7 +49,7 @@ fn about(event: &Event) -> About {
     About::Entry { place: (entry.conversation, entry.seq), origin: (entry.sender, entry.client_id) }
 }
 
-/// Encodes once for each dialect, when the first socket that speaks it is met. Returns the number of sockets.
+/// Encodes once for each dialect, when the first socket is met that is to be told in it. Returns the number of sockets.
 fn spread(
     hub: &Hub,
     users: impl Iterator<Item = UserId>,
@@ -60,14 +60,12 @@ fn spread(
     let mut sockets = 0;
     for user in users {
         hub.with_sockets(user, |outbox| {
-            let encoded: &Option<Bytes> = match outbox.dialect() {
-                Dialect::Seed => seed.get_or_init(|| encode(Dialect::Seed).map(Bytes::from)),
-                Dialect::V2 => v2.get_or_init(|| encode(Dialect::V2).map(Bytes::from)),
+            let encoded: &OnceLock<Option<Bytes>> = match outbox.dialect() {
+                Dialect::Seed => &seed,
+                Dialect::V2 => &v2,
             };
-            if let Some(text) = encoded {
-                outbox.push(Frame { text: text.clone(), about });
-                sockets += 1;
-            }
+            let text = || encoded.get_or_init(|| encode(outbox.dialect()).map(Bytes::from)).clone();
+            sockets += u64::from(outbox.offer(about, text));
         });
     }
     sockets

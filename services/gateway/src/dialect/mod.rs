@@ -127,6 +127,14 @@ impl Dialect {
         }
     }
 
+    /// Whether a socket hears of a message that it sent by the reply alone.
+    pub fn replies_stand_for_messages(self) -> bool {
+        match self {
+            Self::Seed => true,
+            Self::V2 => false,
+        }
+    }
+
     /// Whether a client can hear of a gap.
     pub fn has_gaps(self) -> bool {
         match self {

@@ -69,7 +69,7 @@ impl Hub {
     /// Lists a new socket until the registration drops.
     pub fn register(self: &Arc<Self>, user: UserId, dialect: Dialect) -> Registration {
         let id = SocketId(self.next.fetch_add(1, Ordering::Relaxed));
-        let outbox = Arc::new(Outbox::new(id, dialect, self.limits));
+        let outbox = Arc::new(Outbox::new(id, user, dialect, self.limits));
         let mut shard = self.shard(user);
         let sockets = shard.entry(user).or_default();
         sockets.push(Arc::clone(&outbox));

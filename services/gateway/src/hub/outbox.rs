@@ -1,5 +1,6 @@
 //! What waits to be written to one socket: bounded in bytes and frames, never waited for.
 
+mod own;
 mod queue;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use self::own::OwnMessages;
 use self::queue::{Limits, Outgoing, Queue};
 
 use super::SocketId;
@@ -45,8 +47,7 @@ pub enum About {
     Entry {
         /// Its place.
         place: (ConversationId, Seq),
-        /// Who caused it, with the idempotency key: in a dialect whose replies stand for the sender's own messages, the
-        /// socket that sent it skips the event.
+        /// Who caused it, with the idempotency key.
         origin: (UserId, Uuid),
     },
     /// Something that passes: whoever misses it learns it another way.
@@ -70,11 +71,12 @@ struct State {
     close: Option<Close>,
     /// Up to here the socket is told nothing. Only logs that were growing when it opened.
     floors: HashMap<ConversationId, Seq>,
+    own: OwnMessages,
 }
 
 impl State {
-    fn is_old(&self, frame: &Frame) -> bool {
-        let About::Entry { place: (conversation, seq), .. } = frame.about else { return false };
+    fn is_old(&self, about: About) -> bool {
+        let About::Entry { place: (conversation, seq), .. } = about else { return false };
         !self.floors.is_empty() && self.floors.get(&conversation).is_some_and(|floor| seq <= *floor)
     }
 }
@@ -83,6 +85,7 @@ impl State {
 #[derive(Debug)]
 pub struct Outbox {
     id: SocketId,
+    user: UserId,
     dialect: Dialect,
     limits: Limits,
     state: Mutex<State>,
@@ -90,10 +93,10 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(id: SocketId, dialect: Dialect, limits: OutboxLimits) -> Self {
+    pub(super) fn new(id: SocketId, user: UserId, dialect: Dialect, limits: OutboxLimits) -> Self {
         let OutboxLimits { soft_bytes, bytes, frames } = limits;
         let limits = Limits { soft_bytes: dialect.has_gaps().then_some(soft_bytes), bytes, frames };
-        Self { id, dialect, limits, state: Mutex::default(), wake: Notify::new() }
+        Self { id, user, dialect, limits, state: Mutex::default(), wake: Notify::new() }
     }
 
     /// The socket's number.
@@ -123,18 +126,37 @@ impl Outbox {
         }
     }
 
+    /// The socket is about to send this message: where the dialect lets the reply stand for it, it is not told of it.
+    pub fn expect_reply(&self, client_id: Uuid) {
+        if self.dialect.replies_stand_for_messages() {
+            self.lock().own.remember(client_id);
+        }
+    }
+
     /// Queues a frame, or closes the socket when its client is too slow. Never waits.
     pub fn push(&self, frame: Frame) {
+        self.offer(frame.about, || Some(frame.text));
+    }
+
+    /// The same with a frame that is made only if the socket is to be told; whether it was queued.
+    pub fn offer(&self, about: About, encode: impl FnOnce() -> Option<Bytes>) -> bool {
         let mut state = self.lock();
-        if state.close.is_some() || state.is_old(&frame) {
-            return;
+        if state.close.is_some() || state.is_old(about) || self.is_own(&state, about) {
+            return false;
         }
-        if state.queue.push(frame, &self.limits).is_err() {
+        let Some(text) = encode() else { return false };
+        if state.queue.push(Frame { text, about }, &self.limits).is_err() {
             *state = State { close: Some(Close::SlowConsumer), ..State::default() };
             metrics::counter!("gateway_slow_closes_total").increment(1);
         }
         drop(state);
         self.wake.notify_one();
+        true
+    }
+
+    fn is_own(&self, state: &State, about: About) -> bool {
+        let About::Entry { origin: (user, client_id), .. } = about else { return false };
+        user == self.user && state.own.contains(client_id)
     }
 
     /// Asks for the socket to be closed once what is queued has been written. The first reason stays.
@@ -196,7 +218,7 @@ mod tests {
     }
 
     fn outbox(bytes: usize, frames: usize) -> Outbox {
-        Outbox::new(SocketId(1), Dialect::Seed, OutboxLimits { soft_bytes: 1, bytes, frames })
+        Outbox::new(SocketId(1), UserId(1), Dialect::Seed, OutboxLimits { soft_bytes: 1, bytes, frames })
     }
 
     fn texts(frames: &[Frame]) -> Vec<&[u8]> {
@@ -243,6 +265,23 @@ mod tests {
         let mut frames = Vec::new();
         assert_eq!(outbox.drain(&mut frames), Drained::Closed(Close::Restart));
         assert_eq!(texts(&frames), [b"a"]);
+    }
+
+    #[test]
+    fn a_socket_is_told_of_its_own_messages_only_where_the_reply_does_not_stand_for_them() {
+        let limits = OutboxLimits { soft_bytes: 100, bytes: 100, frames: 10 };
+        for (dialect, told) in [(Dialect::Seed, 1), (Dialect::V2, 3)] {
+            let outbox = Outbox::new(SocketId(1), UserId(1), dialect, limits);
+            let message = |user, client| About::Entry {
+                place: (ConversationId(1), Seq(1)),
+                origin: (UserId(user), Uuid::from_u128(client)),
+            };
+            outbox.expect_reply(Uuid::from_u128(7));
+            let offers = [message(1, 7), message(2, 7), message(1, 7)];
+            let queued =
+                offers.iter().filter(|about| outbox.offer(**about, || Some(Bytes::from_static(b"x"))));
+            assert_eq!(queued.count(), told, "{dialect:?}: nobody takes another's key for the own");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@
 //! a client that needs the effect of one waits for its answer. Past the limit of requests in flight
 //! the socket is not read: the client's TCP connection is the back-pressure, and nobody else waits.
 
-mod own;
 mod renewal;
 mod replies;
 mod timer;
@@ -24,6 +23,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
+use uuid::Uuid;
 
 use crate::delivery::Attachment;
 use crate::dialect::{Dialect, Limits, Tag};
@@ -32,12 +32,10 @@ use crate::domain::close::Close;
 use crate::domain::command::{Command, Token};
 use crate::domain::error::GatewayError;
 use crate::domain::greeting::Greeting;
-use crate::domain::ids::UserId;
 use crate::domain::reply::Reply;
-use crate::hub::{About, Drained, Frame};
+use crate::hub::{Drained, Frame};
 use crate::usecase::{Messenger, Started};
 
-use own::OwnMessages;
 use replies::{Done, Kind, Replies};
 use timer::Timer;
 
@@ -107,7 +105,6 @@ pub struct Session<W> {
     unreadable: u32,
     step: Step,
     replies: Replies,
-    own: OwnMessages,
     timer: Timer,
     frames: Vec<Frame>,
 }
@@ -141,7 +138,6 @@ impl<W: Wire> Session<W> {
             unreadable: 0,
             step: Step::Idle,
             replies: Replies::of(dialect),
-            own: OwnMessages::default(),
             timer: Timer::new(config.ping_after, config.dead_after, expires_at),
             frames: Vec::new(),
         }
@@ -189,7 +185,10 @@ impl<W: Wire> Session<W> {
             () = self.attachment.outbox().ready() => {}
         }
         self.begin_waiting();
-        self.write(done).await
+        self.write(done).await?;
+        // The request may have waited for what has just been answered.
+        self.begin_waiting();
+        Ok(())
     }
 
     fn receive(&mut self, inbound: Option<Result<Inbound, Close>>) -> Result<(), End> {
@@ -214,7 +213,8 @@ impl<W: Wire> Session<W> {
             }
             Ok(mut command) => {
                 if let Command::Send(send) = &mut command {
-                    self.own.remember(send);
+                    let client_id = *send.client_id.get_or_insert_with(Uuid::now_v7);
+                    self.attachment.outbox().expect_reply(client_id);
                 }
                 self.step = Step::Waiting(request.tag, command);
             }
@@ -282,11 +282,7 @@ impl<W: Wire> Session<W> {
             next = self.replies.ready();
         }
         let drained = self.attachment.outbox().drain(&mut self.frames);
-        for frame in self.frames.drain(..) {
-            if !is_own(self.dialect, &self.own, self.caller.user, &frame) {
-                out.push(Outbound::Text(frame.text));
-            }
-        }
+        out.extend(self.frames.drain(..).map(|frame| Outbound::Text(frame.text)));
         if !out.is_empty() {
             self.feed_all(out).await?;
         }
@@ -340,12 +336,6 @@ async fn started(step: &mut Step) -> Started {
         Step::Starting(_, start) => start.await,
         _ => std::future::pending().await,
     }
-}
-
-/// Whether the frame tells a socket of its own message in a dialect whose replies stand for those.
-fn is_own(dialect: Dialect, own: &OwnMessages, user: UserId, frame: &Frame) -> bool {
-    let About::Entry { origin, .. } = frame.about else { return false };
-    dialect == Dialect::Seed && origin.0 == user && own.contains(origin.1)
 }
 
 fn request_span(tag: &Tag) -> Span {

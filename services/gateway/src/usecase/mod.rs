@@ -140,8 +140,11 @@ impl Messenger {
 
     /// A user to whom something new may be sent.
     async fn require_user(&self, user: UserId) -> Result<(), GatewayError> {
-        let profiles = self.profiles(&[user]).await?;
-        match profiles.get(&user) {
+        let profile = match self.directory.peek(user) {
+            Some(profile) => Some(profile),
+            None => self.profiles(&[user]).await?.remove(&user),
+        };
+        match profile {
             Some(profile) if !profile.removed => Ok(()),
             _ => Err(GatewayError::UnknownUser),
         }

@@ -1,5 +1,6 @@
 //! The store against a real PostgreSQL, each test in a database of its own.
 
+mod alone;
 mod comeback;
 mod conversations;
 mod groups;
