@@ -1,132 +1,122 @@
-//! A run from the first sign-up to the result.
+//! Members who write and listen for as long as the timeline says, and what became of every message.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::ledger::{Breaches, compare};
-use crate::measure::{Errors, Live, Meter, Timeline};
-use crate::options::Options;
-use crate::population::{Member, gather};
-use crate::processes::{self, Usage};
-use crate::report::{Latency, Rate, Report};
+use crate::measure::{Errors, Live, Meters, Timeline, add_errors};
+use crate::population::Member;
+use crate::run::Run;
 use crate::sink::{Listening, Sink};
 use crate::source::{Sending, Source};
-use crate::stage::{self, Conversation};
+use crate::stage::Conversation;
 
 /// Quiet after the last expected delivery, in which a second copy would come.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// Performs a run; `progress` is given a line each second.
-///
-/// # Errors
-/// When the users or conversations cannot be made. Errors while measuring are part of the [`Report`].
-pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
-    let run = Uuid::new_v4().simple().to_string()[..8].to_owned();
-    let users = options.scenario.users();
-    progress(&format!("run {run}: signing up {users} users"));
-    let members = gather(options, &run, users).await?;
-    let conversations = stage::set(options, &members).await?;
-    let warm_up = Duration::from_secs(options.warm_up);
-    let play = Play {
-        options,
-        timeline: Timeline::start(warm_up, options.measured()),
-        live: Arc::default(),
-        stop: CancellationToken::new(),
-    };
-    let (sources, sinks) = play.start(members, &conversations);
-    let used = processes::measure(&options.watch, &play.timeline);
-    let (sent, processes) = tokio::join!(play.watch(sources, &progress), used);
-    let sent = sent?;
-    progress("waiting for the last deliveries");
-    play.settle(expected(&conversations, &sent)).await;
-    let heard = play.stop(sinks).await?;
-    play.report(run, &conversations, &sent, &heard, processes)
-}
-
 /// By index of the member.
 type Sent = Vec<(usize, Sending)>;
 type AllHeard = Vec<(usize, Listening)>;
-type Sources = JoinSet<Result<(usize, Sending)>>;
-type Sinks = JoinSet<Result<(usize, Listening)>>;
 
-/// What all tasks of a run share.
-struct Play<'a> {
-    options: &'a Options,
+/// Traffic under way.
+pub(crate) struct Traffic {
+    conversations: Vec<Conversation>,
     timeline: Timeline,
     live: Arc<Live>,
     stop: CancellationToken,
+    sources: JoinSet<(usize, Sending)>,
+    sinks: JoinSet<(usize, Listening)>,
 }
 
-impl Play<'_> {
-    fn start(&self, members: Vec<Member>, conversations: &[Conversation]) -> (Sources, Sinks) {
+/// What became of it.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) acks: Meters,
+    pub(crate) deliveries: Meters,
+    /// Messages of open loops that were due but found no room in flight before the end.
+    pub(crate) unsent: u64,
+    pub(crate) breaches: Breaches,
+    pub(crate) errors: Errors,
+}
+
+/// Turns counts into a progress line.
+struct Pulse {
+    timeline: Timeline,
+    live: Arc<Live>,
+    at: Instant,
+    acks: u64,
+    deliveries: u64,
+}
+
+impl Traffic {
+    pub(crate) fn start(
+        run: &Run<'_>,
+        members: Vec<Member>,
+        conversations: Vec<Conversation>,
+        in_flight: usize,
+        timeline: Timeline,
+    ) -> Self {
+        let (live, stop) = (Arc::<Live>::default(), CancellationToken::new());
         let mut sources = JoinSet::new();
         for role in conversations.iter().flat_map(|conversation| &conversation.roles) {
             let source = Source {
                 sender: members[role.member].connection.sender(),
                 target: role.target,
                 pace: role.pace,
-                in_flight: self.options.scenario.in_flight(),
-                bytes: self.options.bytes as usize,
-                timeline: self.timeline.clone(),
-                live: Arc::clone(&self.live),
+                in_flight,
+                bytes: run.options.bytes as usize,
+                timeline: timeline.clone(),
+                live: Arc::clone(&live),
             };
             let member = role.member;
-            sources.spawn(async move { Ok((member, source.run().await?)) });
+            sources.spawn(async move { (member, source.run().await) });
         }
         let mut sinks = JoinSet::new();
         for (index, member) in members.into_iter().enumerate() {
             let sink = Sink {
                 connection: member.connection,
-                timeline: self.timeline.clone(),
-                live: Arc::clone(&self.live),
-                stop: self.stop.clone(),
+                timeline: timeline.clone(),
+                live: Arc::clone(&live),
+                stop: stop.clone(),
             };
-            sinks.spawn(async move { Ok((index, sink.run().await?)) });
+            sinks.spawn(async move { (index, sink.run().await) });
         }
-        (sources, sinks)
+        Self { conversations, timeline, live, stop, sources, sinks }
     }
 
-    /// Waits for all sources and shows how they do.
-    async fn watch(&self, mut sources: Sources, progress: &impl Fn(&str)) -> Result<Sent> {
-        let mut sent = Vec::new();
-        let mut ticks = interval(Duration::from_secs(1));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        ticks.tick().await;
-        let mut before = (0, 0);
-        let mut at = Instant::now();
-        loop {
-            tokio::select! {
-                done = sources.join_next() => match done {
-                    Some(done) => sent.push(done.context("a sender failed")??),
-                    None => return Ok(sent),
-                },
-                _ = ticks.tick() => {
-                    let counts = (Live::read(&self.live.acks), Live::read(&self.live.deliveries));
-                    let millis = at.elapsed().as_millis().max(1);
-                    let a_second = |now: u64, before: u64| u128::from(now - before) * 1000 / millis;
-                    progress(&format!(
-                        "{:>4} s: {:>7} stored/s {:>8} delivered/s {:>4} errors",
-                        self.timeline.now() / 1_000_000_000,
-                        a_second(counts.0, before.0),
-                        a_second(counts.1, before.1),
-                        Live::read(&self.live.errors),
-                    ));
-                    before = counts;
-                    at = Instant::now();
-                }
+    /// What to show each second.
+    pub(crate) fn pulse(&self) -> impl FnMut() -> String + use<> {
+        let (timeline, live) = (self.timeline.clone(), Arc::clone(&self.live));
+        let mut pulse = Pulse { timeline, live, at: Instant::now(), acks: 0, deliveries: 0 };
+        move || pulse.beat()
+    }
+
+    /// Waits until the timeline ends and everything has arrived.
+    pub(crate) async fn finish(mut self, run: &Run<'_>) -> Result<Outcome> {
+        let pulse = self.pulse();
+        let sent = async {
+            let mut sent = Vec::new();
+            while let Some(done) = self.sources.join_next().await {
+                sent.push(done.context("a sender failed")?);
             }
-        }
+            anyhow::Ok(sent)
+        };
+        let sent = run.show(pulse, sent).await?;
+        run.say("waiting for the last deliveries");
+        self.settle(expected(&self.conversations, &sent), Duration::from_secs(run.options.settle)).await;
+        self.stop.cancel();
+        let heard = self.sinks.join_all().await;
+        Ok(outcome(&self.conversations, &sent, &heard))
     }
 
     /// Waits until everything has arrived and no second copy follows, or until the time for it is over.
-    async fn settle(&self, expected: u64) {
-        let deadline = Instant::now() + Duration::from_secs(self.options.settle);
+    async fn settle(&self, expected: u64, limit: Duration) {
+        let deadline = Instant::now() + limit;
         let mut before = None;
         while Instant::now() < deadline {
             let arrived = Live::read(&self.live.deliveries);
@@ -137,47 +127,37 @@ impl Play<'_> {
             sleep(QUIET).await;
         }
     }
+}
 
-    async fn stop(&self, sinks: Sinks) -> Result<AllHeard> {
-        self.stop.cancel();
-        sinks.join_all().await.into_iter().collect()
+impl Pulse {
+    fn beat(&mut self) -> String {
+        let (acks, deliveries) = (Live::read(&self.live.acks), Live::read(&self.live.deliveries));
+        let millis = self.at.elapsed().as_millis().max(1);
+        let a_second = |now: u64, before: u64| u128::from(now - before) * 1000 / millis;
+        let line = format!(
+            "{:>4} s: {:>7} stored/s {:>8} delivered/s {:>4} errors",
+            self.timeline.now() / 1_000_000_000,
+            a_second(acks, self.acks),
+            a_second(deliveries, self.deliveries),
+            Live::read(&self.live.errors),
+        );
+        (self.acks, self.deliveries, self.at) = (acks, deliveries, Instant::now());
+        line
     }
+}
 
-    fn report(
-        &self,
-        run: String,
-        conversations: &[Conversation],
-        sent: &Sent,
-        heard: &AllHeard,
-        processes: Vec<Usage>,
-    ) -> Result<Report> {
-        let (mut acks, mut deliveries) = (Meter::new()?, Meter::new()?);
-        let mut errors = Errors::new();
-        let mut unsent = 0;
-        for (_, sending) in sent {
-            acks.add(&sending.meter)?;
-            unsent += sending.unsent;
-            sending.errors.iter().for_each(|(error, n)| *errors.entry(error.clone()).or_default() += n);
-        }
-        for (_, listening) in heard {
-            deliveries.add(&listening.meter)?;
-            listening.errors.iter().for_each(|(error, n)| *errors.entry(error.clone()).or_default() += n);
-        }
-        Ok(Report {
-            run,
-            scenario: self.options.scenario,
-            gateways: self.options.gateway.len(),
-            seconds: self.options.seconds,
-            stored: Rate::of(&acks, self.options.seconds),
-            delivered: Rate::of(&deliveries, self.options.seconds),
-            send_to_ack: Latency::of(&acks),
-            send_to_delivery: Latency::of(&deliveries),
-            unsent,
-            breaches: breaches(conversations, sent, heard),
-            errors,
-            processes,
-        })
+fn outcome(conversations: &[Conversation], sent: &Sent, heard: &AllHeard) -> Outcome {
+    let mut outcome = Outcome { breaches: breaches(conversations, sent, heard), ..Outcome::default() };
+    for (_, sending) in sent {
+        outcome.acks.add(&sending.meters);
+        outcome.unsent += sending.unsent;
+        add_errors(&mut outcome.errors, &sending.errors);
     }
+    for (_, listening) in heard {
+        outcome.deliveries.add(&listening.meters);
+        add_errors(&mut outcome.errors, &listening.errors);
+    }
+    outcome
 }
 
 /// Deliveries that the acknowledged messages must lead to.
