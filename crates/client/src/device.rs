@@ -28,13 +28,10 @@ pub use logs::State;
 use crate::session::{Gateway, Grant, Link, LogInError, OutboxFull, Stopped};
 use crate::socket::{Closed, ConnectError, Connection, Handshake, RequestError, Sender};
 use crate::wire::Request;
-use crate::wire::v2::{Entry, Hello, Stored, To, Watermark};
+use crate::wire::v2::{Entry, Hello, SUBPROTOCOL, Stored, To, Watermark};
 use logs::Logs;
 use outbox::Outbox;
 use run::Runner;
-
-/// The subprotocol.
-const SUBPROTOCOL: &str = "messenger.v2";
 
 /// Limits of a device.
 #[derive(Debug, Clone)]

@@ -1,12 +1,14 @@
 //! One WebSocket to a gateway: raw for odd frames, typed for everything else.
 //!
 //! [`RawConnection`] shows every frame as it comes. [`Connection`] pairs replies with requests and hands out
-//! pushes; any number of [`Sender`] clones may have requests in flight. Nothing here reconnects: that is
-//! [`crate::session`].
+//! pushes; any number of [`Sender`] clones may have requests in flight. [`LeanConnection`] is typed too, and as small as a
+//! socket can be. Nothing here reconnects: that is [`crate::session`].
 
 mod close;
 mod connection;
+mod dial;
 mod handshake;
+mod lean;
 mod pending;
 mod raw;
 
@@ -18,6 +20,7 @@ use std::time::Duration;
 pub use close::{Closed, Verdict};
 pub use connection::{Connection, Sender};
 pub use handshake::{ConnectError, Handshake};
+pub use lean::LeanConnection;
 pub use pending::Pending;
 pub use raw::{Frame, FrameError, Io, RawConnection};
 
@@ -45,6 +48,13 @@ pub struct Options {
     /// Pushes that may wait to be taken. When they are that many the socket is not read any more, which holds
     /// up replies too: whoever opens a connection must drain its pushes.
     pub push_queue: usize,
+    /// Bytes of the read buffer: small where there are thousands of sockets.
+    pub read_buffer: usize,
+    /// Bytes that the kernel may hold for this socket before it is read; `None` leaves it to the kernel.
+    pub receive_buffer: Option<u32>,
+    /// A socket that is dropped is reset at once, as when its process is killed. Otherwise the kernel delivers first what
+    /// was written.
+    pub reset: bool,
 }
 
 impl Default for Options {
@@ -56,6 +66,9 @@ impl Default for Options {
             close_timeout: Duration::from_secs(5),
             in_flight: 256,
             push_queue: 4096,
+            read_buffer: 16 * 1024,
+            receive_buffer: None,
+            reset: false,
         }
     }
 }

@@ -18,15 +18,15 @@ pub(crate) struct Heard {
 /// Breaches of the promise; all zero when it was kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Breaches {
+pub(crate) struct Breaches {
     /// Acknowledged messages that a listener did not hear.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// Messages that a listener heard again.
-    pub duplicated: u64,
+    pub(crate) duplicated: u64,
     /// Messages that a listener heard after a later one.
-    pub reordered: u64,
+    pub(crate) reordered: u64,
     /// Messages that were acknowledged with a place that another had.
-    pub misplaced: u64,
+    pub(crate) misplaced: u64,
 }
 
 impl Seqs {

@@ -1,11 +1,16 @@
 //! The command line.
 
-use std::time::Duration;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use crate::group::Group;
+use crate::idle::Idle;
+use crate::logins::Logins;
+use crate::open::Open;
+use crate::private::Private;
 use crate::processes::Watched;
+use crate::slow::Slow;
+use crate::storm::Storm;
 
 /// Measures a running messenger: throughput, latency, and whether every message arrives once and in order.
 ///
@@ -37,8 +42,8 @@ pub struct Options {
     /// Bytes of each message's text.
     #[arg(long, global = true, default_value_t = 100, value_parser = clap::value_parser!(u32).range(24..=16384))]
     pub bytes: u32,
-    /// Sign-ups at once; each costs the service some 30 ms of one processor.
-    #[arg(long, global = true, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Sign-ups at once; each costs the service some 30 ms of one processor unless its hashes are cheap.
+    #[arg(long, global = true, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub sign_ups: u16,
     /// Threads of this program.
     #[arg(long, global = true, default_value = "1", value_parser = threads)]
@@ -52,10 +57,21 @@ pub struct Options {
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
-    pub scenario: Scenario,
+    pub command: Command,
 }
 
-/// Who writes to whom, and when.
+/// What to do.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Measure.
+    #[command(flatten)]
+    Measure(Scenario),
+    /// Hold sockets for another process of this program, which says which.
+    #[command(hide = true)]
+    Hold,
+}
+
+/// What is measured.
 #[derive(Debug, Clone, Copy, Subcommand, Serialize)]
 #[serde(tag = "name", rename_all = "camelCase")]
 pub enum Scenario {
@@ -65,74 +81,14 @@ pub enum Scenario {
     Group(Group),
     /// Pairs of users that write at a fixed rate, whatever the server does.
     Open(Open),
-}
-
-/// A closed loop of private messages.
-#[derive(Debug, Clone, Copy, Args, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Private {
-    /// Pairs of users.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=5000))]
-    pub pairs: u32,
-    /// Messages of each sender that wait for their answer at once.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub in_flight: u32,
-}
-
-/// A closed loop of group messages.
-#[derive(Debug, Clone, Copy, Args, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Group {
-    /// Members of the group.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=1000))]
-    pub members: u32,
-    /// Members who write; at most all.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub senders: u32,
-    /// Messages of each sender that wait for their answer at once.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub in_flight: u32,
-}
-
-/// An open loop of private messages.
-#[derive(Debug, Clone, Copy, Args, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Open {
-    /// Messages a second, of all pairs together.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub rate: u32,
-    /// Pairs of users.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=5000))]
-    pub pairs: u32,
-    /// Messages of each sender that may wait for their answer; what is due beyond them is sent late, and
-    /// its latency counts from when it was due.
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub in_flight: u32,
-}
-
-impl Options {
-    pub(crate) fn measured(&self) -> Duration {
-        Duration::from_secs(self.seconds)
-    }
-}
-
-impl Scenario {
-    /// Users it takes.
-    pub(crate) fn users(self) -> u32 {
-        match self {
-            Self::Private(Private { pairs, .. }) | Self::Open(Open { pairs, .. }) => 2 * pairs,
-            Self::Group(Group { members, .. }) => members,
-        }
-    }
-
-    pub(crate) fn in_flight(self) -> usize {
-        let in_flight = match self {
-            Self::Private(Private { in_flight, .. })
-            | Self::Group(Group { in_flight, .. })
-            | Self::Open(Open { in_flight, .. }) => in_flight,
-        };
-        in_flight as usize
-    }
+    /// Sockets that are opened, held, and do nothing.
+    Idle(Idle),
+    /// Sockets that drop all at once and come back, beside pairs that write at a fixed rate.
+    Storm(Storm),
+    /// Sockets that read nothing, beside pairs that write at a fixed rate.
+    Slow(Slow),
+    /// As many log-ins as come, beside pairs that write at a fixed rate.
+    Logins(Logins),
 }
 
 fn threads(text: &str) -> Result<usize, String> {
@@ -161,7 +117,8 @@ mod tests {
         ]);
         let options = parsed.expect("options after the scenario are taken too");
         assert_eq!(options.gateway, ["ws://a", "ws://b"]);
-        assert_eq!((options.scenario.users(), options.scenario.in_flight()), (10, 4));
+        let Command::Measure(Scenario::Group(group)) = options.command else { panic!("another scenario") };
+        assert_eq!((group.members, group.in_flight), (10, 4));
         assert!(Options::try_parse_from(["loadgen", "private", "--pairs", "0"]).is_err());
         assert!(Options::try_parse_from(["loadgen", "open", "--threads", "0"]).is_err());
     }

@@ -1,6 +1,7 @@
 //! CPU time and memory of processes, as Linux tells them under `/proc`. Elsewhere nothing is measured.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -35,9 +36,19 @@ pub struct Usage {
     pub resident_bytes: u64,
 }
 
+/// Memory of a process and its descendants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    /// What it was called.
+    pub name: String,
+    /// Bytes in memory; what its processes share is counted once.
+    pub resident_bytes: u64,
+}
+
 /// One line of `/proc/<pid>/stat`: CPU time in ticks, that of ended children included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
+pub(crate) struct Stat {
     parent: u32,
     ticks: u64,
 }
@@ -60,21 +71,41 @@ impl FromStr for Watched {
     }
 }
 
-/// What the processes, and this one, use while the timeline measures.
-pub(crate) async fn measure(watched: &[Watched], timeline: &Timeline) -> Vec<Usage> {
-    let ourselves = Watched { name: OURSELVES.to_owned(), pid: std::process::id() };
-    let all: Vec<_> = watched.iter().cloned().chain([ourselves]).collect();
-    tokio::time::sleep_until(timeline.instant(timeline.begin())).await;
+/// What the processes, and this one, use in a stretch of the timeline.
+pub(crate) async fn measure(watched: &[Watched], timeline: &Timeline, stretch: Range<u64>) -> Vec<Usage> {
+    timeline.reach(stretch.start).await;
     let before = processes();
-    tokio::time::sleep_until(timeline.instant(timeline.end())).await;
-    let after = processes();
-    all.iter().filter_map(|watched| usage(watched, &before, &after)).collect()
+    timeline.reach(stretch.end).await;
+    used_since(&before, watched)
 }
 
-type Processes = BTreeMap<u32, Stat>;
+/// What the processes, and this one, have used since `before`.
+pub(crate) fn used_since(before: &Processes, watched: &[Watched]) -> Vec<Usage> {
+    let ourselves = Watched { name: OURSELVES.to_owned(), pid: std::process::id() };
+    let after = processes();
+    watched.iter().chain([&ourselves]).filter_map(|watched| usage(watched, before, &after)).collect()
+}
 
-/// Every process of the machine.
-fn processes() -> Processes {
+/// Memory of the processes now.
+pub(crate) fn memory(watched: &[Watched]) -> Vec<Memory> {
+    let all = processes();
+    let of = |watched: &Watched| Memory {
+        name: watched.name.clone(),
+        resident_bytes: resident(&tree(watched.pid, &all)),
+    };
+    watched.iter().map(of).collect()
+}
+
+/// Memory of those whose name begins so.
+pub(crate) fn sum(memory: &[Memory], name: &str) -> u64 {
+    memory.iter().filter(|one| one.name.starts_with(name)).map(|one| one.resident_bytes).sum()
+}
+
+/// Every process of the machine with its parent and CPU time.
+pub(crate) type Processes = BTreeMap<u32, Stat>;
+
+/// Looks at every process of the machine.
+pub(crate) fn processes() -> Processes {
     let entries = std::fs::read_dir(PROC).into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // One that ends meanwhile is missing here and counted with its parent.
@@ -88,10 +119,13 @@ fn usage(watched: &Watched, before: &Processes, after: &Processes) -> Option<Usa
         return None;
     }
     let ticks = sum_ticks(&now, after).saturating_sub(sum_ticks(&earlier, before));
-    let resident = now.iter().filter_map(|pid| Some(parse_status(&read(*pid, "status")?)));
     #[expect(clippy::cast_precision_loss, reason = "a duration is not exact")]
     let cpu_seconds = ticks as f64 / USER_HZ;
-    Some(Usage { name: watched.name.clone(), cpu_seconds, resident_bytes: resident_bytes(resident) })
+    Some(Usage { name: watched.name.clone(), cpu_seconds, resident_bytes: resident(&now) })
+}
+
+fn resident(pids: &[u32]) -> u64 {
+    resident_bytes(pids.iter().filter_map(|pid| Some(parse_status(&read(*pid, "status")?))))
 }
 
 /// The process and its descendants.

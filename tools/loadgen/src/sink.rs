@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
 use messenger_client::socket::Connection;
 use messenger_client::wire::Push;
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Heard;
-use crate::measure::{Errors, Live, Meter, Timeline};
+use crate::measure::{Errors, Live, Meters, Timeline};
 use crate::source::due_of;
 
 /// Pushes taken at once.
@@ -23,16 +22,17 @@ pub(crate) struct Sink {
 }
 
 /// What a listener heard.
+#[derive(Default)]
 pub(crate) struct Listening {
-    pub(crate) meter: Meter,
+    pub(crate) meters: Meters,
     pub(crate) heard: Heard,
     pub(crate) errors: Errors,
 }
 
 impl Sink {
     /// Listens until told to stop, or to the end of the socket, which is an error.
-    pub(crate) async fn run(mut self) -> Result<Listening> {
-        let mut done = Listening { meter: Meter::new()?, heard: Heard::default(), errors: Errors::new() };
+    pub(crate) async fn run(mut self) -> Listening {
+        let mut done = Listening::default();
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let taken = tokio::select! {
@@ -50,7 +50,7 @@ impl Sink {
             }
         }
         self.connection.close().await;
-        Ok(done)
+        done
     }
 
     fn note(&self, done: &mut Listening, push: &Push, now: u64) {
@@ -66,7 +66,7 @@ impl Sink {
             return self.fail(done, "a delivery without its place or with other text".to_owned());
         };
         done.heard.note(seq);
-        done.meter.note(&self.timeline, due, now);
+        done.meters.note(&self.timeline, due, now);
         Live::count(&self.live.deliveries, 1);
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use messenger_client::socket::{RequestError, Sender};
@@ -11,7 +10,7 @@ use messenger_client::wire::{MessageInGroup, PrivateMessage, Sent};
 use tokio::time::{sleep, sleep_until};
 
 use crate::ledger::Seqs;
-use crate::measure::{Errors, Live, Meter, Timeline, nanos};
+use crate::measure::{Errors, Live, Meters, Timeline, nanos};
 use crate::stage::{Pace, Target};
 
 /// Wait after a refusal that does not tell one: a server that refuses all must not be asked in a busy loop.
@@ -29,8 +28,9 @@ pub(crate) struct Source {
 }
 
 /// What a source did.
+#[derive(Default)]
 pub(crate) struct Sending {
-    pub(crate) meter: Meter,
+    pub(crate) meters: Meters,
     pub(crate) acked: Seqs,
     pub(crate) errors: Errors,
     /// Messages that were due but found no room in flight before the end.
@@ -45,14 +45,13 @@ struct Outcome {
 
 impl Source {
     /// Sends until the run's end and waits for the last answers.
-    pub(crate) async fn run(self) -> Result<Sending> {
-        let mut done =
-            Sending { meter: Meter::new()?, acked: Seqs::default(), errors: Errors::new(), unsent: 0 };
+    pub(crate) async fn run(self) -> Sending {
+        let mut done = Sending::default();
         match self.pace {
             Pace::Closed => self.closed_loop(&mut done).await,
             Pace::Open { every, first } => self.open_loop(&mut done, nanos(first), nanos(every).max(1)).await,
         }
-        Ok(done)
+        done
     }
 
     async fn closed_loop(&self, done: &mut Sending) {
@@ -117,7 +116,7 @@ impl Source {
         let Outcome { due, now, result } = outcome;
         let error = match result {
             Ok(sent) => {
-                done.meter.note(&self.timeline, due, now);
+                done.meters.note(&self.timeline, due, now);
                 if !done.acked.add(sent.seq) {
                     *done.errors.entry("acknowledged with a place it gave before".to_owned()).or_default() +=
                         1;

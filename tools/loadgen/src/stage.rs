@@ -1,11 +1,7 @@
-//! Puts the users into the conversations of a scenario.
+//! Who writes to whom, and when. Pure.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use messenger_client::wire::{AddUserInGroup, NewGroup};
-
-use crate::options::{Group, Open, Options, Private, Scenario};
 use crate::population::Member;
 
 /// Where a source sends.
@@ -41,21 +37,9 @@ pub(crate) struct Conversation {
     pub(crate) listeners: Vec<usize>,
 }
 
-/// Sets the stage; groups are made over the wire.
-pub(crate) async fn set(options: &Options, members: &[Member]) -> Result<Vec<Conversation>> {
-    match options.scenario {
-        Scenario::Private(Private { .. }) => Ok(pairs(members, |_| Pace::Closed)),
-        Scenario::Open(Open { rate, pairs: count, .. }) => {
-            let every = Duration::from_secs(1) * count / rate;
-            Ok(pairs(members, |pair| Pace::Open { every, first: every * pair / count }))
-        }
-        Scenario::Group(group) => Ok(vec![make_group(members, group).await.context("make the group")?]),
-    }
-}
-
 /// Neighbours talk: with several gateways they sit on different ones. Every other pair talks the other way, so
 /// that all gateways send and all deliver.
-fn pairs(members: &[Member], pace: impl Fn(u32) -> Pace) -> Vec<Conversation> {
+pub(crate) fn pairs(members: &[Member], pace: impl Fn(u32) -> Pace) -> Vec<Conversation> {
     let pair = |(index, pair): (u32, &[Member])| {
         let first = 2 * index as usize;
         let (from, to) = if index % 2 == 0 { (0, 1) } else { (1, 0) };
@@ -66,13 +50,27 @@ fn pairs(members: &[Member], pace: impl Fn(u32) -> Pace) -> Vec<Conversation> {
     (0..).zip(members.chunks_exact(2)).map(pair).collect()
 }
 
-async fn make_group(members: &[Member], group: Group) -> Result<Conversation> {
-    let owner = &members[0].connection;
-    let group_id = owner.request(&NewGroup { group_name: "load" }).await?.group_id;
-    for member in &members[1..] {
-        owner.request(&AddUserInGroup { group_id, user_id: member.user_id }).await?;
+/// Pairs that write `rate` messages a second together, evenly spread over time.
+pub(crate) fn at_rate(members: &[Member], rate: u32) -> Vec<Conversation> {
+    let count = u32::try_from(members.len() / 2).unwrap_or(u32::MAX).max(1);
+    pairs(members, |pair| turn(pair, count, rate))
+}
+
+/// The share of one of `count` sources that together send `rate` messages a second.
+fn turn(index: u32, count: u32, rate: u32) -> Pace {
+    let every = Duration::from_secs(1) * count / rate;
+    Pace::Open { every, first: every * index / count }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_take_turns() {
+        let millis = Duration::from_millis;
+        let turns: Vec<_> = (0..4).map(|index| turn(index, 4, 100)).collect();
+        let expected = [0, 10, 20, 30].map(|first| Pace::Open { every: millis(40), first: millis(first) });
+        assert_eq!(turns, expected);
     }
-    let senders = members.len().min(group.senders as usize);
-    let role = |member| Role { member, target: Target::Group(group_id), pace: Pace::Closed };
-    Ok(Conversation { roles: (0..senders).map(role).collect(), listeners: (0..members.len()).collect() })
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
+use super::dial::dial;
 use super::{CLOSE_ECHO, Closed, ConnectError, Handshake, MAX_FRAME_BYTES, Options};
 
-/// Bytes of the read and of the write buffer of a socket: small, so that thousands of sockets are cheap.
-const BUFFER_BYTES: usize = 16 * 1024;
+/// Bytes that are collected before a write.
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// A byte stream a WebSocket may run over.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -66,9 +66,8 @@ impl RawConnection {
     pub async fn open(handshake: &Handshake, options: &Options) -> Result<Self, ConnectError> {
         let endpoint = handshake.endpoint()?;
         let open = async {
-            let tcp = TcpStream::connect(endpoint).await.map_err(ConnectError::network)?;
-            tcp.set_nodelay(true).map_err(ConnectError::network)?;
-            Self::handshake(tcp, handshake).await
+            let tcp = dial(endpoint, options).await.map_err(ConnectError::network)?;
+            Self::handshake(tcp, handshake, options).await
         };
         within(options.connect_timeout, open).await
     }
@@ -82,14 +81,18 @@ impl RawConnection {
         handshake: &Handshake,
         options: &Options,
     ) -> Result<Self, ConnectError> {
-        within(options.connect_timeout, Self::handshake(stream, handshake)).await
+        within(options.connect_timeout, Self::handshake(stream, handshake, options)).await
     }
 
-    async fn handshake(stream: impl Io + 'static, handshake: &Handshake) -> Result<Self, ConnectError> {
+    async fn handshake(
+        stream: impl Io + 'static,
+        handshake: &Handshake,
+        options: &Options,
+    ) -> Result<Self, ConnectError> {
         let stream: Box<dyn Io> = Box::new(stream);
         let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER_BYTES)
-            .write_buffer_size(BUFFER_BYTES)
+            .read_buffer_size(options.read_buffer)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_write_buffer_size(2 * MAX_FRAME_BYTES)
             .max_message_size(Some(MAX_FRAME_BYTES))
             .max_frame_size(Some(MAX_FRAME_BYTES));
@@ -148,26 +151,30 @@ impl RawConnection {
     /// # Errors
     /// [`FrameError::TimedOut`] when none comes within `limit`; nothing is lost by that.
     pub async fn next_frame(&mut self, limit: Duration) -> Result<Frame, FrameError> {
+        timeout(limit, self.frame()).await.map_err(|_| FrameError::TimedOut(limit))
+    }
+
+    /// The next frame, however long it takes. Cancel safe.
+    pub async fn frame(&mut self) -> Frame {
         if let Some(closed) = &self.closed {
-            return Ok(Frame::Closed(closed.clone()));
+            return Frame::Closed(closed.clone());
         }
         loop {
-            let next = timeout(limit, self.stream.next()).await.map_err(|_| FrameError::TimedOut(limit))?;
-            let closed = match next {
-                Some(Ok(Message::Text(text))) => return Ok(Frame::Text(text.as_str().to_owned())),
-                Some(Ok(Message::Binary(bytes))) => return Ok(Frame::Binary(bytes.to_vec())),
-                Some(Ok(Message::Ping(bytes))) => return Ok(Frame::Ping(bytes.to_vec())),
-                Some(Ok(Message::Pong(bytes))) => return Ok(Frame::Pong(bytes.to_vec())),
+            let closed = match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => return Frame::Text(text.as_str().to_owned()),
+                Some(Ok(Message::Binary(bytes))) => return Frame::Binary(bytes.to_vec()),
+                Some(Ok(Message::Ping(bytes))) => return Frame::Ping(bytes.to_vec()),
+                Some(Ok(Message::Pong(bytes))) => return Frame::Pong(bytes.to_vec()),
                 Some(Ok(Message::Close(frame))) => Closed::by_peer(frame),
                 // Only writing makes raw frames; reading never yields one.
                 Some(Ok(Message::Frame(_))) => continue,
                 Some(Err(error)) => Closed::broken(error),
                 None => Closed::broken("the connection ended"),
             };
+            self.closed = Some(closed.clone());
             // Reading on sends our half of the closing handshake; what comes of it changes nothing.
             let _ = timeout(CLOSE_ECHO, self.stream.next()).await;
-            self.closed = Some(closed.clone());
-            return Ok(Frame::Closed(closed));
+            return Frame::Closed(closed);
         }
     }
 

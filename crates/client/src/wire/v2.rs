@@ -14,3 +14,6 @@ pub use request::{
     MarkDelivered, MarkRead, RemoveMember, RenameGroup, Resume, Resumed, ResumedConversation, SendMessage,
     Stored, To,
 };
+
+/// The subprotocol that asks for this dialect.
+pub const SUBPROTOCOL: &str = "messenger.v2";
