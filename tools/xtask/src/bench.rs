@@ -37,7 +37,7 @@ use limits::Limits;
 use load::{Load, Step};
 use origin::Origin;
 use outcome::{Conditions, Name, Outcome};
-use plan::Choice;
+use plan::{Choice, Work};
 
 const PROGRAMS: &str = "messenger-loadgen";
 /// The page for people.
@@ -179,13 +179,17 @@ impl Bench<'_> {
         let limits = Limits::measure(self)?;
         let choice = self.choice.clone();
         let (mut loads, mut series, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-        for scenario in choice.scenarios() {
-            let measured = Load::measure(self, scenario).context(scenario.name);
-            loads.extend(self.or_failure(measured, &mut failures)?);
-        }
-        if choice.series() {
-            let measured = Step::series(self);
-            series = self.or_failure(measured, &mut failures)?.unwrap_or_default();
+        for work in choice.works() {
+            match work {
+                Work::Scenario(scenario) => {
+                    let measured = Load::measure(self, scenario).context(scenario.name);
+                    loads.extend(self.or_failure(measured, &mut failures)?);
+                }
+                Work::Series => {
+                    let measured = Step::series(self);
+                    series = self.or_failure(measured, &mut failures)?.unwrap_or_default();
+                }
+            }
         }
         let conditions = Conditions {
             profile: self.profile.name().to_owned(),
@@ -218,11 +222,17 @@ impl Bench<'_> {
     fn provide(&mut self, as_shipped: Option<&str>) -> Result<()> {
         let variables = plan::variables(as_shipped);
         if self.serving.as_ref() != Some(&variables) {
-            self.system.stop_services()?;
+            self.withdraw()?;
             self.system.start_with(&variables, &self.interrupt)?;
             self.serving = Some(variables);
         }
         Ok(())
+    }
+
+    /// Has nobody but us at PostgreSQL.
+    fn withdraw(&mut self) -> Result<()> {
+        self.serving = None;
+        self.system.stop_services()
     }
 
     fn program(&self, name: &str) -> Command {

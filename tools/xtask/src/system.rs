@@ -95,6 +95,11 @@ impl System {
         self.servers.database_url("messaging")
     }
 
+    /// The same for accounts' schema.
+    pub(crate) fn accounts_url(&self) -> String {
+        self.servers.database_url("accounts")
+    }
+
     pub(crate) fn redis_url(&self) -> String {
         self.servers.redis.url()
     }

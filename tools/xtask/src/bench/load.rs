@@ -1,5 +1,8 @@
 //! Runs the load generator against the system.
 
+use std::fs::File;
+use std::process::Stdio;
+
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +10,9 @@ use super::Bench;
 use super::batches::Batches;
 use super::plan::{STEP_PAIRS, STEP_SECONDS, STEPS, Scenario, THROUGHPUT_OVER_LOAD};
 use super::report::Report;
+
+/// File with what `bare seed` has made.
+const SEEDED: &str = "seeded.json";
 
 /// A scenario's result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,17 +34,26 @@ pub(super) struct Step {
 }
 
 impl Load {
-    /// With the services as the scenario wants them.
+    /// With the database and the services as the scenario wants them.
     pub(super) fn measure(bench: &mut Bench<'_>, scenario: &Scenario) -> Result<Self> {
+        let seeded = scenario.seed.map(|arguments| seed(bench, arguments)).transpose()?;
         bench.provide(scenario.as_shipped)?;
-        Self::run(bench, scenario.name, scenario.arguments, bench.seconds)
+        Self::run(bench, scenario.name, scenario.arguments, bench.seconds, seeded)
     }
 
-    fn run(bench: &mut Bench<'_>, name: &str, arguments: &[&str], seconds: u64) -> Result<Self> {
+    /// Whatever the load generator is to read goes to its standard input.
+    fn run(
+        bench: &mut Bench<'_>,
+        name: &str,
+        arguments: &[&str],
+        seconds: u64,
+        input: Option<File>,
+    ) -> Result<Self> {
         bench.console.step(name);
         let mut command = bench.program("loadgen");
         let addresses = bench.system.addresses();
         let url = |scheme, port| format!("{scheme}://127.0.0.1:{port}");
+        command.stdin(input.map_or_else(Stdio::null, Stdio::from));
         command.args(arguments).args(["--json", "--accounts", &url("http", addresses.accounts.http)]);
         for gateway in &addresses.gateways {
             command.args(["--gateway", &url("ws", gateway.http)]);
@@ -64,9 +79,24 @@ impl Step {
             let name = format!("{THROUGHPUT_OVER_LOAD}, {STEP_PAIRS} pairs x {in_flight} in flight");
             let (pairs, each) = (STEP_PAIRS.to_string(), in_flight.to_string());
             let arguments = ["private", "--pairs", &*pairs, "--in-flight", &*each];
-            let load = Load::run(bench, &name, &arguments, seconds)?;
+            let load = Load::run(bench, &name, &arguments, seconds, None)?;
             Ok(Self { in_flight: STEP_PAIRS * in_flight, load })
         };
         STEPS.into_iter().map(step).collect::<Result<_>>().context(THROUGHPUT_OVER_LOAD)
     }
+}
+
+/// Fills the database; what the load generator must know of it is in the file.
+fn seed(bench: &mut Bench<'_>, arguments: &[&str]) -> Result<File> {
+    bench.withdraw()?;
+    bench.console.step(&format!("filling the database ({})", arguments.join(" ")));
+    let mut command = bench.program("bare");
+    command.arg("seed").args(arguments);
+    command.env("DATABASE_URL", bench.system.messaging_url());
+    command.env("ACCOUNTS_DATABASE_URL", bench.system.accounts_url());
+    let seeded = bench.result(&mut command).context("fill the database")?;
+    let file = bench.output.with_file_name(SEEDED);
+    std::fs::write(&file, serde_json::to_vec(&seeded)?)
+        .with_context(|| format!("write {}", file.display()))?;
+    File::open(&file).with_context(|| format!("read {}", file.display()))
 }

@@ -32,22 +32,22 @@ pub(super) fn html(outcome: &Outcome, before: Option<&Outcome>) -> String {
         ("Targets", table(summary::goals(outcome)), TARGETS),
         ("Messages", table(summary::scenarios(outcome, before)), MESSAGES),
         ("What the parts do alone", table(summary::alone(outcome, before)), ALONE),
-        ("Latency by percentile", grid(figures::latencies(outcome, before)), LATENCY),
+        ("Latency by percentile", grid(&figures::latencies(outcome, before)), LATENCY),
         (
             "Throughput over load",
-            grid(figures::over_load(outcome, before))
+            grid(&figures::over_load(outcome, before))
                 + &details("As a table", &table(summary::series(outcome, before))),
             LOAD,
         ),
         (
             "Sockets, readers, log-ins",
             table(summary::facts(outcome, before))
-                + &table(summary::latencies(outcome, before))
-                + &grid(figures::memory(outcome)),
+                + &details("Latencies as a table", &table(summary::latencies(outcome, before)))
+                + &grid(&figures::memory(outcome)),
             SOCKETS,
         ),
-        ("Processor time", grid(figures::processors(outcome)) + &processes(outcome), PROCESSORS),
-        ("Second by second", grid(figures::seconds(outcome)), SECONDS),
+        ("Processor time", grid(&figures::processors(outcome)) + &processes(outcome), PROCESSORS),
+        ("Second by second", grid(&figures::seconds(outcome)), SECONDS),
         ("Raised limits", raised().html(), LIMITS),
     ];
     for (title, content, words) in sections {
@@ -131,7 +131,7 @@ fn tiles(outcome: &Outcome) -> String {
     format!("<ul class=\"tiles\">{tiles}</ul>\n")
 }
 
-fn grid(figures: Vec<String>) -> String {
+fn grid(figures: &[String]) -> String {
     if figures.is_empty() {
         String::new()
     } else {

@@ -25,6 +25,14 @@ pub(super) const STEP_PAIRS: u32 = 32;
 /// Messages in flight of each pair, step by step.
 pub(super) const STEPS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 
+/// Something to measure.
+#[derive(Debug)]
+pub(super) enum Work {
+    Scenario(Scenario),
+    /// [`STEPS`], one after the other.
+    Series,
+}
+
 /// A load, and the load generator's words for it.
 #[derive(Debug)]
 pub(super) struct Scenario {
@@ -34,42 +42,67 @@ pub(super) struct Scenario {
     full: bool,
     /// How the keys begin that are left as they are shipped, though [`RAISED`] has them.
     pub(super) as_shipped: Option<&'static str>,
+    /// The words for `bare seed`, which fills the database before.
+    pub(super) seed: Option<&'static [&'static str]>,
 }
 
 impl Scenario {
     const fn usual(name: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { name, arguments, full: false, as_shipped: None }
+        Self { name, arguments, full: false, as_shipped: None, seed: None }
     }
 
     const fn full(name: &'static str, arguments: &'static [&'static str]) -> Self {
         Self { full: true, ..Self::usual(name, arguments) }
     }
 
-    const fn as_shipped(self, keys: &'static str) -> Self {
+    const fn with_shipped(self, keys: &'static str) -> Self {
         Self { as_shipped: Some(keys), ..self }
+    }
+
+    const fn seeded(self, seed: &'static [&'static str]) -> Self {
+        Self { seed: Some(seed), ..self }
     }
 }
 
-/// In the order in which they are measured. The first is the one that the limits are compared with.
-static SCENARIOS: [Scenario; 11] = [
-    Scenario::usual(PRIVATE, &["private", "--pairs", "32", "--in-flight", "8"]),
-    Scenario::usual(ONE_IN_FLIGHT, &["private", "--pairs", "1", "--in-flight", "1"]),
-    Scenario::usual(
+/// In the order in which it is measured: reads of a small log come before other scenarios make it larger, reads of a
+/// large one last.
+static PLAN: [Work; 15] = [
+    Work::Scenario(Scenario::full(READS, &["reads", "--in-flight", "4"]).seeded(SMALL_LOG)),
+    Work::Scenario(Scenario::usual(PRIVATE, &["private", "--pairs", "32", "--in-flight", "8"])),
+    Work::Scenario(Scenario::usual(ONE_IN_FLIGHT, &["private", "--pairs", "1", "--in-flight", "1"])),
+    Work::Scenario(Scenario::usual(
         "group of 100, 4 senders x 4 in flight",
         &["group", "--members", "100", "--senders", "4", "--in-flight", "4"],
-    ),
-    Scenario::usual(OPEN, &["open", "--rate", "1000", "--pairs", "32"]),
-    Scenario::full("private, 64 pairs x 32 in flight", &["private", "--pairs", "64", "--in-flight", "32"]),
-    Scenario::full(GROUP_OF_500, &["group", "--members", "500", "--senders", "4", "--in-flight", "4"]),
-    Scenario::full(HOT_GROUP, &["group", "--members", "100", "--senders", "50", "--in-flight", "4"]),
-    Scenario::full(OPEN_AND_READ, &["open", "--rate", "2000", "--pairs", "32", "--readers", "1"]),
-    Scenario::full(IDLE, &["idle", "--sockets", "20000"]),
-    Scenario::full(STORM, &["storm", "--sockets", "10000"]),
+    )),
+    Work::Scenario(Scenario::usual(OPEN, &["open", "--rate", "1000", "--pairs", "32"])),
+    Work::Series,
+    Work::Scenario(Scenario::full(
+        "private, 64 pairs x 32 in flight",
+        &["private", "--pairs", "64", "--in-flight", "32"],
+    )),
+    Work::Scenario(Scenario::full(
+        GROUP_OF_500,
+        &["group", "--members", "500", "--senders", "4", "--in-flight", "4"],
+    )),
+    Work::Scenario(Scenario::full(
+        HOT_GROUP,
+        &["group", "--members", "100", "--senders", "50", "--in-flight", "4"],
+    )),
+    Work::Scenario(Scenario::full(
+        OPEN_AND_READ,
+        &["open", "--rate", "2000", "--pairs", "32", "--readers", "1"],
+    )),
+    Work::Scenario(Scenario::full(IDLE, &["idle", "--sockets", "20000"])),
+    Work::Scenario(Scenario::full(STORM, &["storm", "--sockets", "10000"])),
     // What a stalled reader costs is what the shipped outbox allows it.
-    Scenario::full(SLOW, &["slow", "--stalled", "1000"]).as_shipped("GATEWAY_OUTBOX_"),
+    Work::Scenario(Scenario::full(SLOW, &["slow", "--stalled", "1000"]).with_shipped("GATEWAY_OUTBOX_")),
+    Work::Scenario(Scenario::full(LOGINS, &["logins"]).with_shipped("ACCOUNTS_ARGON2_")),
+    Work::Scenario(Scenario::full(READS_OF_MANY, &["reads"]).seeded(LARGE_LOG)),
 ];
-/// The last one: its services are of no use for the others.
-static LAST: Scenario = Scenario::full(LOGINS, &["logins"]).as_shipped("ACCOUNTS_ARGON2_");
+/// Fifty messages in each conversation, on average.
+const SMALL_LOG: &[&str] =
+    &["--entries", "200000", "--conversations", "4000", "--chats", "100", "--users", "2000"];
+const LARGE_LOG: &[&str] = &["--entries", "10000000", "--conversations", "200000", "--chats", "2000"];
 
 /// A limit that is meant to stop what a benchmark does.
 #[derive(Debug)]
@@ -113,24 +146,32 @@ impl Choice {
     /// When nothing has that word.
     pub(super) fn check(&self) -> Result<()> {
         let word = self.only.as_deref().unwrap_or_default();
-        ensure!(self.series() || self.scenarios().next().is_some(), "no scenario's name has `{word}` in it");
+        ensure!(self.works().next().is_some(), "no scenario's name has `{word}` in it");
         Ok(())
     }
 
-    pub(super) fn scenarios(&self) -> impl Iterator<Item = &'static Scenario> {
-        let all = SCENARIOS.iter().chain([&LAST]);
-        all.filter(|scenario| self.takes(scenario.name, scenario.full))
+    /// In their order. A word finds what only a full run has, too.
+    pub(super) fn works(&self) -> impl Iterator<Item = &'static Work> {
+        PLAN.iter().filter(|work| match &self.only {
+            Some(word) => work.name().contains(&**word),
+            None => self.full || !work.is_full(),
+        })
+    }
+}
+
+impl Work {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Scenario(scenario) => scenario.name,
+            Self::Series => THROUGHPUT_OVER_LOAD,
+        }
     }
 
-    pub(super) fn series(&self) -> bool {
-        self.takes(THROUGHPUT_OVER_LOAD, true)
-    }
-
-    /// A word finds what only a full run has, too.
-    fn takes(&self, name: &str, full: bool) -> bool {
-        match &self.only {
-            Some(word) => name.contains(&**word),
-            None => self.full || !full,
+    /// Whether only `--full` has it.
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Scenario(scenario) => scenario.full,
+            Self::Series => true,
         }
     }
 }
@@ -141,28 +182,23 @@ mod tests {
 
     fn names(full: bool, only: Option<&str>) -> Vec<&'static str> {
         let choice = Choice { full, only: only.map(str::to_owned) };
-        choice.scenarios().map(|scenario| scenario.name).collect()
+        choice.works().map(Work::name).collect()
     }
 
     #[test]
     fn a_full_run_has_everything_and_a_word_chooses() {
         assert_eq!(names(false, None).len(), 4);
-        assert_eq!(names(true, None).len(), 12);
-        assert_eq!(names(true, None)[0], PRIVATE);
+        assert_eq!(names(false, None)[0], PRIVATE);
+        assert_eq!(names(true, None).len(), PLAN.len());
         assert_eq!(names(false, Some("group")).len(), 3);
         assert_eq!(names(false, Some("idle")), [IDLE]);
-        let series = |full, only: Option<&str>| Choice { full, only: only.map(str::to_owned) }.series();
-        assert_eq!(
-            [series(false, None), series(true, None), series(false, Some("load"))],
-            [false, true, true]
-        );
+        assert_eq!(names(false, Some("throughput")), [THROUGHPUT_OVER_LOAD]);
     }
 
     #[test]
     fn a_word_that_nothing_has_is_an_error() {
-        let choice = |only: &str| Choice { full: false, only: Some(only.to_owned()) };
-        assert!(choice("nonsense").check().is_err());
-        assert!(choice("throughput").check().is_ok(), "the series alone");
+        assert!(Choice { full: false, only: Some("nonsense".to_owned()) }.check().is_err());
+        assert!(Choice { full: false, only: Some("storm".to_owned()) }.check().is_ok());
     }
 
     #[test]
@@ -170,7 +206,7 @@ mod tests {
         let mut all = names(true, None);
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 12);
+        assert_eq!(all.len(), PLAN.len());
     }
 
     #[test]

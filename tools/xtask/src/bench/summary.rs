@@ -119,7 +119,7 @@ fn of_messages<'a>(title: &str, loads: impl Iterator<Item = &'a Load>, before: O
     for load in loads {
         let before = find(before, load);
         let cell = |(_, unit, figure): &(&str, Unit, Of<Load>)| {
-            Cell::figure(*unit, figure(load), before.and_then(|before| figure(before)))
+            Cell::figure(*unit, figure(load), before.and_then(figure))
         };
         table.row(&load.name, COLUMNS.iter().map(cell).collect());
         table.note(problems(load));

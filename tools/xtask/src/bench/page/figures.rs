@@ -21,7 +21,7 @@ pub(super) fn latencies(outcome: &Outcome, before: Option<&Outcome>) -> Vec<Stri
             lines.extend(old);
             lines.push(line(name, colour, Kind::Now, curve(latency)));
         }
-        chart(&load.name, ("percentile", Scale::quantiles()), ("ms, logarithmic", decades(&lines)), lines)
+        chart(&load.name, ("percentile", Scale::quantiles()), ("ms, logarithmic", logarithmic(&lines)), lines)
     };
     outcome.loads.iter().map(chart).collect()
 }
@@ -54,13 +54,15 @@ pub(super) fn over_load(outcome: &Outcome, before: Option<&Outcome>) -> Vec<Stri
     let batches: Vec<_> = both("messages a statement", 3, |step| step.load.rows_per_statement).collect();
     vec![
         chart("Throughput", x(), ("messages a second", linear(&rates)), rates),
-        chart("Latency", x(), ("ms, logarithmic", decades(&times)), times),
+        chart("Latency", x(), ("ms, logarithmic", logarithmic(&times)), times),
         chart("Batch size", x(), ("messages a statement", linear(&batches)), batches),
     ]
 }
 
 /// Memory over the number of open sockets.
 pub(super) fn memory(outcome: &Outcome) -> Vec<String> {
+    let names = names(outcome);
+    let colour = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
     let chart = |load: &Load| {
         let Report::Idle(idle) = &load.report else { return None };
         let mut lines: Vec<Line> = Vec::new();
@@ -69,7 +71,7 @@ pub(super) fn memory(outcome: &Outcome) -> Vec<String> {
                 let point = (float(sample.sockets), float(process.resident_bytes) / MEBIBYTE);
                 match lines.iter_mut().find(|line| line.name == process.name) {
                     Some(line) => line.points.push(point),
-                    None => lines.push(line(&process.name, lines.len(), Kind::Now, vec![point])),
+                    None => lines.push(line(&process.name, colour(&process.name), Kind::Now, vec![point])),
                 }
             }
         }
@@ -79,15 +81,9 @@ pub(super) fn memory(outcome: &Outcome) -> Vec<String> {
     outcome.loads.iter().filter_map(chart).collect()
 }
 
-/// Processor time by process: in all, and for a message.
+/// Processor time by process: in all, and for a delivery.
 pub(super) fn processors(outcome: &Outcome) -> Vec<String> {
-    let usages = outcome.loads.iter().flat_map(|load| load.report.processes());
-    let mut parts: Vec<String> = Vec::new();
-    for usage in usages {
-        if !parts.contains(&usage.name) {
-            parts.push(usage.name.clone());
-        }
-    }
+    let parts = names(outcome);
     let figures = |processes: &[Usage], parts: &[String], each: f64| {
         let of = |part: &String| {
             let usage = processes.iter().find(|usage| usage.name == *part);
@@ -106,12 +102,12 @@ pub(super) fn processors(outcome: &Outcome) -> Vec<String> {
     let all = bars(&parts, |_| Some(1.0));
     let servers: Vec<_> = parts.iter().filter(|part| *part != LOAD_GENERATOR).cloned().collect();
     let each = bars(&servers, |load| {
-        let stored = load.report.messages()?.stored.count;
-        (stored > 0).then(|| float(stored) / 1e6)
+        let delivered = load.report.messages()?.delivered.count;
+        (delivered > 0).then(|| float(delivered) / 1e6)
     });
     let charts = [
         Bars { title: "CPU seconds by process".to_owned(), parts, bars: all },
-        Bars { title: "Server CPU by process, µs a stored message".to_owned(), parts: servers, bars: each },
+        Bars { title: "Server CPU by process, µs a delivery".to_owned(), parts: servers, bars: each },
     ];
     charts.into_iter().filter(|chart| !chart.bars.is_empty()).map(|chart| chart.html()).collect()
 }
@@ -139,6 +135,21 @@ pub(super) fn seconds(outcome: &Outcome) -> Vec<String> {
     loads.filter(|(_, messages)| !messages.series.is_empty()).map(chart).collect()
 }
 
+/// Of all processes, those that only the idle sockets' samples have too. A process has one colour in all plots.
+fn names(outcome: &Outcome) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for load in &outcome.loads {
+        let samples: &[_] = if let Report::Idle(idle) = &load.report { &idle.samples } else { &[] };
+        let sampled = samples.iter().flat_map(|sample| &sample.processes).map(|process| &process.name);
+        for name in load.report.processes().iter().map(|usage| &usage.name).chain(sampled) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
 fn chart(title: &str, x: (&'static str, Scale), y: (&'static str, Scale), lines: Vec<Line>) -> String {
     let axis = |(title, scale)| Axis { title, scale };
     Chart { title: title.to_owned(), x: axis(x), y: axis(y), lines }.html()
@@ -157,8 +168,8 @@ fn of(step: &Step) -> Option<&Messages> {
     step.load.report.messages()
 }
 
-fn decades(lines: &[Line]) -> Scale {
-    Scale::decades(values(lines))
+fn logarithmic(lines: &[Line]) -> Scale {
+    Scale::logarithmic(values(lines))
 }
 
 fn linear(lines: &[Line]) -> Scale {

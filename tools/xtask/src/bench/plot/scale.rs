@@ -19,6 +19,12 @@ enum Kind {
 
 /// Ticks that a linear axis has at most, besides zero.
 const TICKS_MAX: f64 = 5.0;
+/// Round numbers of each ten on a logarithmic axis.
+const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
+/// Steps between round numbers up to which all of them have ticks; beyond it the tens alone.
+const ROUND_MAX: i32 = 7;
+/// Computing with powers is not exact.
+const TINY: f64 = 1e-9;
 /// Where the largest of all stands: 1 has infinitely many nines.
 const NINES_MAX: f64 = 5.0;
 const QUANTILES: [(f64, &str); 7] =
@@ -30,10 +36,10 @@ impl Scale {
         let max = if max > 0.0 { max } else { 1.0 };
         let magnitude = 10_f64.powf((max / TICKS_MAX).log10().floor());
         let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * magnitude);
-        let step = steps.into_iter().find(|step| max / step <= TICKS_MAX + 1e-9).unwrap_or(max);
+        let step = steps.into_iter().find(|step| max / step <= TICKS_MAX + TINY).unwrap_or(max);
         let mut ticks = vec![(0.0, short(0.0))];
         let mut at = step;
-        while at < max + step * (1.0 - 1e-9) {
+        while at < max + step * (1.0 - TINY) {
             ticks.push((at, short(at)));
             at += step;
         }
@@ -41,21 +47,20 @@ impl Scale {
         Self { kind: Kind::Linear, from: 0.0, to, ticks }
     }
 
-    /// Whole powers of ten around positive values.
-    pub(in crate::bench) fn decades(values: impl Iterator<Item = f64>) -> Self {
-        let logs: Vec<f64> = values.filter(|value| *value > 0.0).map(f64::log10).collect();
-        let low = logs.iter().copied().min_by(f64::total_cmp).unwrap_or(0.0).floor();
-        let high = logs.iter().copied().max_by(f64::total_cmp).unwrap_or(0.0).ceil().max(low + 1.0);
-        let mut ticks = Vec::new();
-        let mut at = low;
-        while at <= high {
-            let decade = 10_f64.powf(at);
-            // Few decades leave room for numbers between them.
-            let between: &[f64] = if high - low <= 2.0 && at < high { &[1.0, 2.0, 5.0] } else { &[1.0] };
-            ticks.extend(between.iter().map(|factor| (factor * decade, short(factor * decade))));
-            at += 1.0;
-        }
-        Self { kind: Kind::Log, from: 10_f64.powf(low), to: 10_f64.powf(high), ticks }
+    /// Around positive values, with each ten as far from the next.
+    pub(in crate::bench) fn logarithmic(values: impl Iterator<Item = f64>) -> Self {
+        let values: Vec<f64> = values.filter(|value| *value > 0.0).collect();
+        let low = values.iter().copied().min_by(f64::total_cmp).unwrap_or(1.0);
+        let high = values.iter().copied().max_by(f64::total_cmp).unwrap_or(1.0);
+        let start = low.log10().floor();
+        let round =
+            |index: i32| STEPS[index.rem_euclid(3) as usize] * 10_f64.powf(start + f64::from(index / 3));
+        let first = (0..3).rev().find(|index| round(*index) <= low * (1.0 + TINY)).unwrap_or(0);
+        let last = (first + 1..).find(|index| round(*index) >= high * (1.0 - TINY)).unwrap_or(first + 1);
+        let every = if last - first <= ROUND_MAX { 1 } else { 3 };
+        let ticks = (first..=last).filter(|index| index % every == 0);
+        let ticks = ticks.map(|index| (round(index), short(round(index)))).collect();
+        Self { kind: Kind::Log, from: round(first), to: round(last), ticks }
     }
 
     /// Each of these values has a tick; doubled ones are as far apart as others.
@@ -144,16 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_has_whole_decades() {
-        let scale = Scale::decades([0.7, 30.0].into_iter());
-        assert_eq!(labels(&scale), ["0.1", "1", "10", "100"]);
-        near(scale.place(1.0), 1.0 / 3.0);
+    fn a_logarithmic_axis_ends_on_round_numbers() {
+        let scale = Scale::logarithmic([0.7, 130.0].into_iter());
+        assert_eq!(labels(&scale), ["1", "10", "100"]);
+        near(scale.place(0.5), 0.0);
+        near(scale.place(200.0), 1.0);
+        near(scale.place(10.0), 0.5);
         near(scale.place(0.0), 0.0);
-        assert_eq!(
-            labels(&Scale::decades([2.0, 50.0].into_iter())),
-            ["1", "2", "5", "10", "20", "50", "100"]
-        );
-        assert_eq!(labels(&Scale::decades(std::iter::empty())), ["1", "2", "5", "10"]);
+        assert_eq!(labels(&Scale::logarithmic([2.0, 50.0].into_iter())), ["2", "5", "10", "20", "50"]);
+        assert_eq!(labels(&Scale::logarithmic([0.3, 0.3].into_iter())), ["0.2", "0.5"]);
+        assert_eq!(labels(&Scale::logarithmic(std::iter::empty())), ["1", "2"]);
     }
 
     #[test]
