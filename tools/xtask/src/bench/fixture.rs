@@ -48,6 +48,7 @@ pub(super) fn outcome() -> Outcome {
         load(plan::IDLE, &idle()),
         load(plan::STORM, &storm()),
         load(plan::SLOW, &slow()),
+        load(plan::SLOW_DOCUMENTED, &slow()),
         load(plan::READS, &reads(200_000)),
         load(plan::READS_OF_MANY, &reads(10_000_000)),
         load(plan::LOGINS, &logins()),
@@ -110,7 +111,7 @@ fn idle() -> Value {
 fn storm() -> Value {
     let storm = |seconds: f64| json!({"backSeconds": seconds, "reconnect": latency(900_000)});
     json!({
-        "scenario": {"name": "storm"}, "sockets": 10_000, "storms": [storm(4.2), storm(3.9), storm(4.6)],
+        "scenario": {"name": "storm"}, "sockets": 10_000, "unsent": 0, "storms": [storm(4.2), storm(3.9), storm(4.6)],
         "ackCalm": latency(1_800), "ackStorm": latency(30_000), "deliveryCalm": latency(2_100),
         "deliveryStorm": latency(34_000), "breaches": breaches(), "errors": {}, "processes": processes([9.0, 4.0]),
     })
@@ -119,6 +120,7 @@ fn storm() -> Value {
 fn slow() -> Value {
     json!({
         "scenario": {"name": "slow"}, "stalled": 1_000, "closed": 12, "residentBytesPerStalled": 280_000.0,
+        "ackCalm": latency(1_700), "ackSlow": latency(1_800), "unsent": 0,
         "deliveryCalm": latency(2_000), "deliverySlow": latency(2_200), "breaches": breaches(), "errors": {},
         "processes": processes([5.0, 2.0]),
     })
@@ -126,7 +128,7 @@ fn slow() -> Value {
 
 fn logins() -> Value {
     json!({
-        "scenario": {"name": "logins"}, "logins": rate(60), "refused": rate(4), "ackCalm": latency(2_000),
+        "scenario": {"name": "logins"}, "logins": rate(60), "refused": rate(4), "login": latency(520_000), "unsent": 0, "ackCalm": latency(2_000),
         "ackLoaded": latency(3_000), "deliveryCalm": latency(2_300), "deliveryLoaded": latency(3_300),
         "breaches": breaches(), "errors": {"refused": 40}, "processes": processes([2.0, 2.0]),
     })

@@ -56,7 +56,7 @@ impl Limits {
         let folder = bench.project.dev().to_string_lossy().into_owned();
         let redis = bench.system.redis_url();
         Ok(Self {
-            fsync: bare(bench, "the disk", &["fsync", "--folder", &folder])?,
+            fsync: bare(bench, "the disk", &["fsync", &folder])?,
             commit: bare(bench, "one commit after the other", &["commit"])?,
             postgres: bare(bench, "PostgreSQL", &["postgres"])?,
             echo: bare(bench, "WebSockets", &["echo"])?,

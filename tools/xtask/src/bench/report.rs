@@ -69,6 +69,7 @@ pub(super) struct Storm {
     pub(super) ack_storm: Latency,
     pub(super) delivery_calm: Latency,
     pub(super) delivery_storm: Latency,
+    pub(super) unsent: u64,
     pub(super) breaches: Breaches,
     pub(super) errors: Errors,
     pub(super) processes: Vec<Usage>,
@@ -81,8 +82,11 @@ pub(super) struct Slow {
     pub(super) stalled: u64,
     pub(super) closed: u64,
     pub(super) resident_bytes_per_stalled: f64,
+    pub(super) ack_calm: Latency,
+    pub(super) ack_slow: Latency,
     pub(super) delivery_calm: Latency,
     pub(super) delivery_slow: Latency,
+    pub(super) unsent: u64,
     pub(super) breaches: Breaches,
     pub(super) errors: Errors,
     pub(super) processes: Vec<Usage>,
@@ -94,10 +98,12 @@ pub(super) struct Slow {
 pub(super) struct Logins {
     pub(super) logins: Rate,
     pub(super) refused: Rate,
+    pub(super) login: Latency,
     pub(super) ack_calm: Latency,
     pub(super) ack_loaded: Latency,
     pub(super) delivery_calm: Latency,
     pub(super) delivery_loaded: Latency,
+    pub(super) unsent: u64,
     pub(super) breaches: Breaches,
     pub(super) errors: Errors,
     pub(super) processes: Vec<Usage>,
@@ -230,6 +236,17 @@ impl Report {
             | Self::Slow(Slow { breaches, .. })
             | Self::Logins(Logins { breaches, .. }) => Some(breaches),
             Self::Idle(_) | Self::Reads(_) => None,
+        }
+    }
+
+    /// Messages of an open loop that were due but found no room in flight.
+    pub(super) fn unsent(&self) -> u64 {
+        match self {
+            Self::Messages(Messages { unsent, .. })
+            | Self::Storm(Storm { unsent, .. })
+            | Self::Slow(Slow { unsent, .. })
+            | Self::Logins(Logins { unsent, .. }) => *unsent,
+            Self::Idle(_) | Self::Reads(_) => 0,
         }
     }
 

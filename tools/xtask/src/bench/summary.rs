@@ -243,8 +243,8 @@ fn problems(load: &Load) -> Vec<String> {
     if let Some(breaches) = load.report.breaches().filter(|_| !load.report.kept_the_promise()) {
         problems.push(format!("BROKEN PROMISE: {breaches:?}"));
     }
-    if let Some(unsent) = messages(load).map(|messages| messages.unsent).filter(|unsent| *unsent > 0) {
-        problems.push(format!("{unsent} messages found no room in flight"));
+    if load.report.unsent() > 0 {
+        problems.push(format!("{} messages found no room in flight", load.report.unsent()));
     }
     problems.extend(load.report.errors().iter().map(|(error, count)| format!("{count} times: {error}")));
     problems

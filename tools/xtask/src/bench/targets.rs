@@ -36,7 +36,7 @@ pub(super) struct Target {
 const MILLI: f64 = 1e3;
 const KIB: f64 = 1024.0;
 
-static RULES: [Rule; 26] = [
+static RULES: [Rule; 27] = [
     rule(
         "private 32 x 8: stored",
         |it| Some(private(it)?.stored.per_second),
@@ -97,7 +97,13 @@ static RULES: [Rule; 26] = [
     rule("idle: share of sockets alive at the end", alive, Unit::Ratio, AtLeast(1.0)),
     rule(
         "slow: memory for a stalled reader",
-        |it| Some(slow(it)?.resident_bytes_per_stalled),
+        |it| Some(slow(it, plan::SLOW)?.resident_bytes_per_stalled),
+        Unit::Kibibytes,
+        AtMost(300.0 * KIB),
+    ),
+    rule(
+        "slow, documented dialect: memory for a stalled reader",
+        |it| Some(slow(it, plan::SLOW_DOCUMENTED)?.resident_bytes_per_stalled),
         Unit::Kibibytes,
         AtMost(300.0 * KIB),
     ),
@@ -210,8 +216,8 @@ fn idle(outcome: &Outcome) -> Option<&Idle> {
     if let Report::Idle(idle) = &outcome.load(plan::IDLE)?.report { Some(idle) } else { None }
 }
 
-fn slow(outcome: &Outcome) -> Option<&Slow> {
-    if let Report::Slow(slow) = &outcome.load(plan::SLOW)?.report { Some(slow) } else { None }
+fn slow<'a>(outcome: &'a Outcome, name: &str) -> Option<&'a Slow> {
+    if let Report::Slow(slow) = &outcome.load(name)?.report { Some(slow) } else { None }
 }
 
 fn storm(outcome: &Outcome) -> Option<&Storm> {
@@ -259,7 +265,7 @@ fn alive(outcome: &Outcome) -> Option<f64> {
 }
 
 fn beside_stalled(outcome: &Outcome) -> Option<f64> {
-    let slow = slow(outcome)?;
+    let slow = slow(outcome, plan::SLOW)?;
     times(&slow.delivery_slow, &slow.delivery_calm)
 }
 

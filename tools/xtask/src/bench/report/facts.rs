@@ -34,6 +34,8 @@ impl Report {
                 sends.into_iter().chain(last).collect()
             }
             Self::Slow(slow) => vec![
+                ("send to reply, without", &slow.ack_calm),
+                ("send to reply, beside them", &slow.ack_slow),
                 ("send to delivery, without", &slow.delivery_calm),
                 ("send to delivery, beside them", &slow.delivery_slow),
             ],
@@ -42,6 +44,7 @@ impl Report {
                 ("send to reply, beside log-ins", &logins.ack_loaded),
                 ("send to delivery, calm", &logins.delivery_calm),
                 ("send to delivery, beside log-ins", &logins.delivery_loaded),
+                ("log-in", &logins.login),
             ],
             Self::Reads(reads) => {
                 vec![("chat list", &reads.chats.latency), ("page of history", &reads.page.latency)]
