@@ -42,8 +42,8 @@ use plan::{Choice, Work};
 const PROGRAMS: &str = "messenger-loadgen";
 /// The page for people.
 const PAGE: &str = "report.html";
-/// Open files that the load generator needs for its many sockets, and a few more.
-const FILES: u64 = 32_768;
+/// Open files of one process that the scenarios with many sockets need: half of the sockets, and more.
+const FILES: u64 = 16_384;
 
 /// What is measured.
 #[derive(Debug, Args)]

@@ -8,6 +8,8 @@ use super::Bench;
 
 /// No scenario needs more of a limit than to know it roughly.
 const SECONDS_MAX: u64 = 4;
+/// The same when only some scenarios are wanted: quick work.
+const QUICK_SECONDS_MAX: u64 = 1;
 
 /// Rates in the same run, on the same servers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,7 +70,8 @@ impl Limits {
 fn bare<T: DeserializeOwned>(bench: &mut Bench<'_>, part: &str, arguments: &[&str]) -> Result<T> {
     bench.console.step(&format!("measuring {part} alone"));
     let mut command = bench.program("bare");
-    command.args(arguments).args(["--seconds", &bench.seconds.min(SECONDS_MAX).to_string()]);
+    let most = if bench.choice.only.is_some() { QUICK_SECONDS_MAX } else { SECONDS_MAX };
+    command.args(arguments).args(["--seconds", &bench.seconds.min(most).to_string()]);
     command.env("DATABASE_URL", bench.system.messaging_url());
     let result = bench.result(&mut command).with_context(|| format!("measure {part} alone"))?;
     serde_json::from_value(result).with_context(|| format!("read what {part} can do alone"))
