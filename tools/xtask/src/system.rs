@@ -28,6 +28,9 @@ const READY: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(200);
 
+/// What the services say of themselves on our terminal.
+const LOGS: [(&str, &str); 1] = [("RUST_LOG", "warn")];
+
 /// The packages of the services.
 pub(crate) const PACKAGES: [&str; 2] = ["messenger-accounts", "messenger-gateway"];
 
@@ -39,6 +42,7 @@ pub(crate) struct Setup {
     signing_key: PathBuf,
     proxy_shared: PathBuf,
     proxy_servers: PathBuf,
+    /// Further variables of the services; one that our own environment has is left alone.
     variables: Vec<(&'static str, &'static str)>,
 }
 
@@ -63,14 +67,8 @@ impl Setup {
             signing_key: folder.join("signing-key.pem"),
             proxy_shared: project.root().join("deploy/haproxy/haproxy.cfg"),
             proxy_servers: folder.join("haproxy-servers.cfg"),
-            variables: vec![("RUST_LOG", "warn")],
+            variables: LOGS.to_vec(),
         }
-    }
-
-    /// Variables of the services; one that our own environment has is left alone.
-    pub(crate) fn with(mut self, variables: &[(&'static str, &'static str)]) -> Self {
-        self.variables.extend(variables);
-        self
     }
 }
 
@@ -95,6 +93,25 @@ impl System {
     /// URL of the database whose connections see the gateways' schema.
     pub(crate) fn messaging_url(&self) -> String {
         self.servers.database_url("messaging")
+    }
+
+    /// The same for accounts' schema.
+    pub(crate) fn accounts_url(&self) -> String {
+        self.servers.database_url("accounts")
+    }
+
+    pub(crate) fn redis_url(&self) -> String {
+        self.servers.redis.url()
+    }
+
+    /// Starts the services with variables of their own.
+    pub(crate) fn start_with(
+        &mut self,
+        variables: &[(&'static str, &'static str)],
+        interrupt: &Interrupt,
+    ) -> Result<()> {
+        self.setup.variables = LOGS.iter().chain(variables).copied().collect();
+        self.start(interrupt)
     }
 
     /// Starts accounts, the gateways and HAProxy, each when the one before it is ready.
@@ -164,14 +181,18 @@ impl System {
 
     /// Stops everything, even when one part does not stop as it should; the first problem is reported.
     pub(crate) fn stop(mut self) -> Result<()> {
+        let outcomes = [self.stop_services(), self.servers.redis.stop(), self.servers.postgres.stop()];
+        outcomes.into_iter().collect()
+    }
+
+    /// Stops all but PostgreSQL and Redis; they can be started again.
+    pub(crate) fn stop_services(&mut self) -> Result<()> {
         // HAProxy takes no new clients, but those that are there hear the gateways' good-byes through it.
         let outcomes = [
             self.proxy.as_mut().map_or(Ok(()), |proxy| proxy.signal(Signal::SIGUSR1)),
             self.stop_gateways(),
-            self.accounts.as_mut().map_or(Ok(()), |accounts| accounts.stop(STOP)),
-            self.proxy.as_mut().map_or(Ok(()), |proxy| proxy.stop(STOP)),
-            self.servers.redis.stop(),
-            self.servers.postgres.stop(),
+            self.accounts.take().map_or(Ok(()), |mut accounts| accounts.stop(STOP)),
+            self.proxy.take().map_or(Ok(()), |mut proxy| proxy.stop(STOP)),
         ];
         outcomes.into_iter().collect()
     }
@@ -179,8 +200,9 @@ impl System {
     /// All at once, so that their good-byes take the time of one; each is asked once, because a second time means now.
     fn stop_gateways(&mut self) -> Result<()> {
         std::thread::scope(|scope| {
+            let gateways = self.gateways.drain(..);
             let stopping: Vec<_> =
-                self.gateways.iter_mut().map(|gateway| scope.spawn(|| gateway.stop(STOP))).collect();
+                gateways.map(|mut gateway| scope.spawn(move || gateway.stop(STOP))).collect();
             let stopped =
                 stopping.into_iter().map(|stop| stop.join().map_err(|_| anyhow!("a stop panicked"))?);
             stopped.collect()

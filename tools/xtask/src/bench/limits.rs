@@ -1,19 +1,29 @@
 //! What the parts can do alone.
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Bench;
 
 /// No scenario needs more of a limit than to know it roughly.
 const SECONDS_MAX: u64 = 4;
+/// The same when only some scenarios are wanted: quick work.
+const QUICK_SECONDS_MAX: u64 = 1;
 
 /// Rates in the same run, on the same servers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Limits {
+    /// 8 KiB written and forced to the disk that holds PostgreSQL's data, one after the other.
+    pub(super) fsync: Timed,
+    /// One row, committed, over one connection.
+    pub(super) commit: Timed,
     pub(super) postgres: Inserts,
-    pub(super) echo: Echo,
+    /// Messages through WebSockets and back.
+    pub(super) echo: Timed,
+    /// Messages to a channel with one subscriber.
+    pub(super) redis: Publish,
 }
 
 /// Rows a second.
@@ -23,32 +33,48 @@ pub(super) struct Inserts {
     pub(super) single_one_connection: f64,
     pub(super) single_eight_connections: f64,
     pub(super) batched: f64,
-    pub(super) send_batch: f64,
+    /// Through the function that the gateways call.
+    pub(super) send_messages: f64,
 }
 
-/// Messages a second, and percentiles of their way there and back in microseconds.
+/// A rate, and how long each takes in microseconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Echo {
+pub(super) struct Timed {
     pub(super) per_second: f64,
     pub(super) p50: u64,
     pub(super) p99: u64,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Publish {
+    pub(super) per_second: f64,
+}
+
 impl Limits {
+    /// PostgreSQL's database is copied, so nobody else may be connected to it.
     pub(super) fn measure(bench: &mut Bench<'_>) -> Result<Self> {
-        let seconds = bench.seconds.min(SECONDS_MAX).to_string();
-        bench.console.step("measuring PostgreSQL alone");
-        let mut command = bench.program("bare");
-        let url = bench.system.messaging_url();
-        command.args(["postgres", "--seconds", &seconds]).env("DATABASE_URL", url);
-        let postgres = bench.result(&mut command).context("measure PostgreSQL alone")?;
-        bench.console.step("measuring WebSockets alone");
-        let mut command = bench.program("bare");
-        command.args(["echo", "--seconds", &seconds]);
-        let echo = bench.result(&mut command).context("measure WebSockets alone")?;
-        Ok(Self { postgres, echo })
+        let folder = bench.project.dev().to_string_lossy().into_owned();
+        let redis = bench.system.redis_url();
+        Ok(Self {
+            fsync: bare(bench, "the disk", &["fsync", &folder])?,
+            commit: bare(bench, "one commit after the other", &["commit"])?,
+            postgres: bare(bench, "PostgreSQL", &["postgres"])?,
+            echo: bare(bench, "WebSockets", &["echo"])?,
+            redis: bare(bench, "Redis", &["redis", "--url", &redis])?,
+        })
     }
+}
+
+fn bare<T: DeserializeOwned>(bench: &mut Bench<'_>, part: &str, arguments: &[&str]) -> Result<T> {
+    bench.console.step(&format!("measuring {part} alone"));
+    let mut command = bench.program("bare");
+    let most = if bench.choice.only.is_some() { QUICK_SECONDS_MAX } else { SECONDS_MAX };
+    command.args(arguments).args(["--seconds", &bench.seconds.min(most).to_string()]);
+    command.env("DATABASE_URL", bench.system.messaging_url());
+    let result = bench.result(&mut command).with_context(|| format!("measure {part} alone"))?;
+    serde_json::from_value(result).with_context(|| format!("read what {part} can do alone"))
 }
 
 impl Inserts {

@@ -1,25 +1,33 @@
 //! The result of a run, as it is kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
-use super::load::Load;
+use super::load::{Load, Step};
+use super::origin::Origin;
+use super::report::Messages;
 
 /// File of the latest result.
 pub(super) const LATEST: &str = "latest.json";
 /// File of the one before.
 const PREVIOUS: &str = "previous.json";
+/// Folder of those that were given a name.
+const KEPT: &str = "kept";
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outcome {
     pub(super) conditions: Conditions,
+    pub(super) origin: Origin,
     pub(super) limits: Limits,
     pub(super) loads: Vec<Load>,
+    pub(super) series: Vec<Step>,
+    /// What could not be measured, and why.
+    pub(super) failures: Vec<String>,
 }
 
 /// What must be the same for two results to be compared.
@@ -29,62 +37,124 @@ pub(super) struct Conditions {
     pub(super) profile: String,
     pub(super) seconds: u64,
     pub(super) gateways: usize,
+    pub(super) full: bool,
+    /// Only scenarios with this word.
+    pub(super) only: Option<String>,
 }
 
 impl Outcome {
-    /// Writes it into `folder`; returns the one before, if this version can read it.
-    pub(super) fn keep(&self, folder: &Path) -> Result<Option<Self>> {
+    /// Makes it the latest one of `folder`, and the one that was it the previous one.
+    pub(super) fn keep(&self, folder: &Path) -> Result<()> {
         let (latest, previous) = (folder.join(LATEST), folder.join(PREVIOUS));
-        let before = std::fs::read(&latest).ok();
-        if before.is_some() {
+        if latest.exists() {
             std::fs::rename(&latest, &previous).with_context(|| format!("write {}", previous.display()))?;
         }
-        let text = serde_json::to_vec_pretty(self)?;
-        std::fs::write(&latest, text).with_context(|| format!("write {}", latest.display()))?;
-        Ok(before.and_then(|text| serde_json::from_slice(&text).ok()))
+        self.write(&latest)
+    }
+
+    /// Stores it under a name that no later run takes away.
+    pub(super) fn keep_as(&self, folder: &Path, name: &Name) -> Result<PathBuf> {
+        let file = name.file(folder);
+        std::fs::create_dir_all(folder.join(KEPT)).context("make the folder of kept results")?;
+        self.write(&file)?;
+        Ok(file)
+    }
+
+    /// The latest result that was measured in the same way, if this version can read it.
+    pub(super) fn before(&self, folder: &Path) -> Option<Self> {
+        [LATEST, PREVIOUS]
+            .iter()
+            .filter_map(|name| Self::read(&folder.join(name)).ok())
+            .find(|before| self.is_like(before))
+    }
+
+    /// The result of that name.
+    pub(super) fn kept(folder: &Path, name: &Name) -> Result<Self> {
+        Self::read(&name.file(folder))
+    }
+
+    /// Whether figures of both can be compared.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.conditions == other.conditions
     }
 
     /// A load of that name.
     pub(super) fn load(&self, name: &str) -> Option<&Load> {
         self.loads.iter().find(|load| load.name == name)
     }
+
+    /// What a load of messages of that name led to.
+    pub(super) fn messages(&self, name: &str) -> Option<&Messages> {
+        self.load(name)?.report.messages()
+    }
+
+    /// The loads and those of the series.
+    pub(super) fn all_loads(&self) -> impl Iterator<Item = &Load> {
+        self.loads.iter().chain(self.series.iter().map(|step| &step.load))
+    }
+
+    fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("read {}", file.display()))
+    }
+
+    fn write(&self, file: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self)?;
+        std::fs::write(file, text).with_context(|| format!("write {}", file.display()))
+    }
+}
+
+/// Name of a kept result: letters, digits, `-`, `_` and `.`.
+#[derive(Debug, Clone)]
+pub(super) struct Name(String);
+
+impl Name {
+    fn file(&self, folder: &Path) -> PathBuf {
+        folder.join(KEPT).join(format!("{}.json", self.0))
+    }
+}
+
+impl std::str::FromStr for Name {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        ensure!(!text.is_empty() && text.chars().all(allowed), "a name is made of a-z, A-Z, 0-9, -, _ and .");
+        Ok(Self(text.to_owned()))
+    }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::bench::limits::{Echo, Inserts};
-    use crate::bench::load::tests::load;
+    use crate::bench::fixture::outcome;
 
-    /// Two loads like those of [`load`].
-    pub(in crate::bench) fn outcome() -> Outcome {
-        let postgres = Inserts {
-            single_one_connection: 500.0,
-            single_eight_connections: 1_600.0,
-            batched: 20_000.0,
-            send_batch: 4_000.0,
-        };
-        Outcome {
-            conditions: Conditions { profile: "up".to_owned(), seconds: 10, gateways: 2 },
-            limits: Limits { postgres, echo: Echo { per_second: 123_456.0, p50: 2_000, p99: 9_990 } },
-            loads: vec![load("private"), load("group")],
-        }
+    #[test]
+    fn results_are_compared_with_the_last_one_of_their_kind() {
+        let folder = std::env::temp_dir().join(format!("messenger-outcome-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("folder");
+        let (mut short, full) = (outcome(), outcome());
+        short.conditions.full = false;
+        assert!(short.before(&folder).is_none());
+        short.keep(&folder).expect("first");
+        assert!(full.before(&folder).is_none(), "another kind");
+        full.keep(&folder).expect("second");
+        assert!(short.before(&folder).is_some(), "the one before the latest");
+        assert!(full.before(&folder).is_some());
+        full.keep(&folder).expect("third");
+        assert!(short.before(&folder).is_none(), "two are kept");
+        std::fs::write(folder.join(LATEST), "of another version").expect("write");
+        assert!(full.before(&folder).is_some());
+        let name: Name = "2026-08.before".parse().expect("a name");
+        assert!(Outcome::kept(&folder, &name).is_err());
+        short.keep_as(&folder, &name).expect("keep");
+        assert!(Outcome::kept(&folder, &name).expect("kept").is_like(&short));
+        std::fs::remove_dir_all(&folder).expect("remove");
     }
 
     #[test]
-    fn the_result_before_is_kept_and_returned() {
-        let folder = std::env::temp_dir().join(format!("messenger-outcome-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("folder");
-        let mut outcome = outcome();
-        assert!(outcome.keep(&folder).expect("first").is_none());
-        outcome.conditions.gateways = 3;
-        let before = outcome.keep(&folder).expect("second").expect("the first one");
-        assert_eq!(before.conditions.gateways, 2);
-        let previous = std::fs::read(folder.join(PREVIOUS)).expect("previous");
-        let previous: Outcome = serde_json::from_slice(&previous).expect("JSON");
-        assert_eq!(previous.conditions, before.conditions);
-        std::fs::write(folder.join(LATEST), "of another version").expect("write");
-        assert!(outcome.keep(&folder).expect("third").is_none());
-        std::fs::remove_dir_all(&folder).expect("remove");
+    fn a_name_stays_in_its_folder() {
+        assert!("../latest".parse::<Name>().is_err());
+        assert!("".parse::<Name>().is_err());
     }
 }

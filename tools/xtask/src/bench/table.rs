@@ -1,197 +1,194 @@
-//! The result as a table for people.
+//! A table of figures, for the terminal and for the page.
 
 use std::fmt::Write as _;
 
-use super::limits::Limits;
-use super::load::{Load, Usage};
-use super::outcome::Outcome;
+use super::unit::{Unit, change};
 
-/// How to get a figure of something.
-type Of<T, V> = fn(&T) -> V;
+/// Room for the names of rows in the terminal; longer names make a table wider.
+const NAME_WIDTH: usize = 50;
+const GAP: usize = 2;
 
-/// The whole result; with the change since `before` in per cent where there is one.
-pub(super) fn text(outcome: &Outcome, before: Option<&Outcome>) -> String {
-    let mut lines = Vec::new();
-    limits(&mut lines, &outcome.limits, before.map(|before| &before.limits));
-    lines.push(String::new());
-    loads(&mut lines, outcome, before);
-    lines.push(String::new());
-    processes(&mut lines, outcome);
-    lines.push(String::new());
-    ratios(&mut lines, outcome);
-    lines.iter().fold(String::new(), |text, line| text + "\n" + line.trim_end())
+/// Named rows under a header.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) title: String,
+    /// One word for each cell of a row.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Row>,
 }
 
-fn limits(lines: &mut Vec<String>, limits: &Limits, before: Option<&Limits>) {
-    lines.push("Alone, on the same servers".to_owned());
-    let rates: [(&str, Of<Limits, f64>); 5] = [
-        ("inserts of one row, 1 connection", |limits| limits.postgres.single_one_connection),
-        ("inserts of one row, 8 connections", |limits| limits.postgres.single_eight_connections),
-        ("inserts of 200 rows, 2 connections", |limits| limits.postgres.batched),
-        ("send_batch of 200 rows, 2 connections", |limits| limits.postgres.send_batch),
-        ("WebSocket echo, 64 sockets x 8", |limits| limits.echo.per_second),
-    ];
-    for (name, rate) in rates {
-        let (now, change) = (rate(limits), percent(rate(limits), before.map(rate)));
-        lines.push(format!("  {name:<38} {:>10}/s {change:>8}", whole(now)));
-    }
-    let echo = &limits.echo;
-    lines.push(format!("  its latency, ms{:>24} p50 {:>9} p99", millis(echo.p50), millis(echo.p99)));
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) cells: Vec<Cell>,
+    /// Lines below the row: what went wrong.
+    pub(super) notes: Vec<String>,
 }
 
-fn loads(lines: &mut Vec<String>, outcome: &Outcome, before: Option<&Outcome>) {
-    let conditions = &outcome.conditions;
-    lines.push(format!(
-        "{:<40}{:>10}{:>13}{:>10}{:>10}{:>10}{:>10}{:>11}{:>8}",
-        format!("{} gateways, {} s each", conditions.gateways, conditions.seconds),
-        "stored/s",
-        "delivered/s",
-        "ack p50",
-        "p99 ms",
-        "dlv. p50",
-        "p99 ms",
-        "CPU us/msg",
-        "batch",
-    ));
-    for load in &outcome.loads {
-        let report = &load.report;
-        lines.push(format!(
-            "  {:<38}{:>10}{:>13}{:>10}{:>10}{:>10}{:>10}{:>11}{:>8}",
-            load.name,
-            whole(report.stored.per_second),
-            whole(report.delivered.per_second),
-            millis(report.send_to_ack.p50),
-            millis(report.send_to_ack.p99),
-            millis(report.send_to_delivery.p50),
-            millis(report.send_to_delivery.p99),
-            report.cpu_micros_per_message().map_or("-".to_owned(), whole),
-            load.rows_per_statement.map_or("-".to_owned(), |rows| format!("{rows:.1}")),
-        ));
-        if let Some(before) = before.and_then(|before| before.load(&load.name)) {
-            lines.push(changes(load, before));
-        }
-        problems(lines, load);
-    }
+#[derive(Debug, Default)]
+pub(super) struct Cell {
+    text: String,
+    change: Option<String>,
+    mood: Mood,
 }
 
-fn changes(now: &Load, before: &Load) -> String {
-    let values: [Of<Load, Option<f64>>; 8] = [
-        |load| Some(load.report.stored.per_second),
-        |load| Some(load.report.delivered.per_second),
-        |load| Some(float(load.report.send_to_ack.p50)),
-        |load| Some(float(load.report.send_to_ack.p99)),
-        |load| Some(float(load.report.send_to_delivery.p50)),
-        |load| Some(float(load.report.send_to_delivery.p99)),
-        |load| load.report.cpu_micros_per_message(),
-        |load| load.rows_per_statement,
-    ];
-    let widths = [10, 13, 10, 10, 10, 10, 11, 8];
-    let mut line = format!("  {:<38}", "  since the previous run");
-    for (value, width) in values.iter().zip(widths) {
-        let change = value(now).map(|now| percent(now, value(before))).unwrap_or_default();
-        // A string never fails to grow.
-        let _ = write!(line, "{change:>width$}");
-    }
-    line
+/// How a cell should strike the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Mood {
+    #[default]
+    Neutral,
+    Good,
+    Bad,
 }
 
-/// What the promise, or the load, fell short of.
-fn problems(lines: &mut Vec<String>, load: &Load) {
-    let report = &load.report;
-    if !report.kept_the_promise() {
-        lines.push(format!("    BROKEN PROMISE: {:?}", report.breaches));
+impl Table {
+    pub(super) fn new(title: &str, columns: &[&str]) -> Self {
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
+        Self { title: title.to_owned(), columns, rows: Vec::new() }
     }
-    if report.unsent > 0 {
-        lines.push(format!("    {} messages found no room in flight", report.unsent));
-    }
-    lines.extend(report.errors.iter().map(|(error, count)| format!("    {count} times: {error}")));
-}
 
-fn processes(lines: &mut Vec<String>, outcome: &Outcome) {
-    let names: Vec<&str> = outcome
-        .loads
-        .first()
-        .into_iter()
-        .flat_map(|load| &load.report.processes)
-        .map(|usage| &*usage.name)
-        .collect();
-    if names.is_empty() {
-        lines.push("CPU and memory of the processes are measured on Linux only".to_owned());
-        return;
+    pub(super) fn row(&mut self, name: &str, cells: Vec<Cell>) {
+        self.rows.push(Row { name: name.to_owned(), cells, notes: Vec::new() });
     }
-    let header = names.iter().fold(String::new(), |text, name| format!("{text}{name:>12}"));
-    let values: [(&str, Of<Usage, String>); 2] = [
-        ("CPU seconds", |usage| format!("{:.2}", usage.cpu_seconds)),
-        ("Resident memory at the end, MiB", |usage| (usage.resident_bytes / (1024 * 1024)).to_string()),
-    ];
-    for (title, value) in values {
-        lines.push(format!("{title:<40}{header}"));
-        for load in &outcome.loads {
-            let find = |name: &&str| load.report.processes.iter().find(|usage| usage.name == **name);
-            let cells = names.iter().map(|name| find(name).map_or("-".to_owned(), value));
-            lines.push(cells.fold(format!("  {:<38}", load.name), |line, cell| format!("{line}{cell:>12}")));
+
+    /// Lines below the last row.
+    pub(super) fn note(&mut self, notes: Vec<String>) {
+        if let Some(row) = self.rows.last_mut() {
+            row.notes = notes;
         }
     }
-}
 
-fn ratios(lines: &mut Vec<String>, outcome: &Outcome) {
-    let Some(load) = outcome.loads.first() else { return };
-    let (stored, postgres) = (load.report.stored.per_second, &outcome.limits.postgres);
-    let slower = stored.min(load.report.delivered.per_second);
-    let verdict = if slower >= postgres.single() { "met" } else { "missed" };
-    lines.push(format!("Ratios of: {}", load.name));
-    let ratios = [
-        (
-            "stored/s : inserts of one row/s, 1 connection",
-            stored / postgres.single_one_connection,
-            String::new(),
-        ),
-        (
-            "stored/s : inserts of one row/s, 8 connections",
-            stored / postgres.single_eight_connections,
-            String::new(),
-        ),
-        (
-            "stored and delivered/s : the better of both",
-            slower / postgres.single(),
-            format!("  (target: at least 1, {verdict})"),
-        ),
-        ("stored/s : send_batch alone", stored / postgres.send_batch, String::new()),
-        (
-            "delivered/s : WebSocket echo",
-            load.report.delivered.per_second / outcome.limits.echo.per_second,
-            String::new(),
-        ),
-    ];
-    lines.extend(ratios.iter().map(|(name, ratio, note)| format!("  {name:<48}{ratio:>8.2}{note}")));
-}
+    /// Lines for a terminal, each column as wide as it must be.
+    pub(super) fn text(&self) -> String {
+        let names = self.rows.iter().map(|row| row.name.chars().count() + GAP);
+        let first = names.chain([NAME_WIDTH, self.title.chars().count()]).max().unwrap_or(NAME_WIDTH);
+        let width = |(index, column): (usize, &String)| {
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
+            let widths = cells.flat_map(|cell| [&*cell.text, cell.change.as_deref().unwrap_or_default()]);
+            widths.chain([&**column]).map(|text| text.chars().count()).max().unwrap_or(0) + GAP
+        };
+        let widths: Vec<usize> = self.columns.iter().enumerate().map(width).collect();
+        let mut text = String::new();
+        let mut line = |name: &str, cells: &mut dyn Iterator<Item = &str>| {
+            let mut line = format!("{name:<first$}");
+            for (cell, width) in cells.zip(&widths) {
+                // A string never fails to grow.
+                let _ = write!(line, "{cell:>width$}");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        };
+        line(&self.title, &mut self.columns.iter().map(|column| &**column));
+        for row in &self.rows {
+            line(&format!("  {}", row.name), &mut row.cells.iter().map(|cell| &*cell.text));
+            if row.cells.iter().any(|cell| cell.change.is_some()) {
+                let changes = row.cells.iter().map(|cell| cell.change.as_deref().unwrap_or_default());
+                line("    since the result before", &mut { changes });
+            }
+            row.notes.iter().for_each(|note| line(&format!("    {note}"), &mut std::iter::empty()));
+        }
+        text
+    }
 
-/// Change in per cent; nothing without a value to compare with.
-fn percent(now: f64, before: Option<f64>) -> String {
-    match before {
-        Some(before) if before > 0.0 => format!("{:+.0} %", (now / before - 1.0) * 100.0),
-        _ => String::new(),
+    /// As HTML, below a heading of its own.
+    pub(super) fn html(&self) -> String {
+        let header = self.columns.iter().fold(String::new(), |header, column| {
+            format!("{header}<th scope=\"col\">{}</th>", escape(column))
+        });
+        let rows: String = self.rows.iter().map(|row| row.html(self.columns.len())).collect();
+        format!(
+            "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">{}</th>{header}</tr></thead>\
+             <tbody>{rows}</tbody></table></div>\n",
+            escape(&self.title)
+        )
     }
 }
 
-/// Rounded, with commas between thousands.
-fn whole(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
-    groups.join(",")
+impl Row {
+    fn html(&self, columns: usize) -> String {
+        let cells: String = self.cells.iter().map(Cell::html).collect();
+        let mut html = format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escape(&self.name));
+        for note in &self.notes {
+            let span = columns + 1;
+            let _ = writeln!(html, "<tr><td class=\"note\" colspan=\"{span}\">{}</td></tr>", escape(note));
+        }
+        html
+    }
 }
 
-/// Microseconds as milliseconds.
-fn millis(micros: u64) -> String {
-    format!("{}.{:02}", micros / 1000, micros % 1000 / 10)
+impl Cell {
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// A dash where there is no figure.
+    pub(super) fn figure(unit: Unit, now: Option<f64>, before: Option<f64>) -> Self {
+        now.map_or_else(
+            || Self::text("–"),
+            |now| Self { text: unit.number(now), change: change(now, before), mood: Mood::Neutral },
+        )
+    }
+
+    /// The same with its unit, where a column has several.
+    pub(super) fn with_unit(unit: Unit, now: f64, before: Option<f64>) -> Self {
+        Self { text: unit.show(now), change: change(now, before), mood: Mood::Neutral }
+    }
+
+    pub(super) fn mood(self, mood: Mood) -> Self {
+        Self { mood, ..self }
+    }
+
+    fn html(&self) -> String {
+        let class = match self.mood {
+            Mood::Neutral => "",
+            Mood::Good => " class=\"good\"",
+            Mood::Bad => " class=\"bad\"",
+        };
+        let change = self.change.as_ref().map_or(String::new(), |change| format!("<small>{change}</small>"));
+        format!("<td{class}>{}{change}</td>", escape(&self.text))
+    }
 }
 
-fn float(number: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a percentage is not exact")]
-    let float = number as f64;
-    float
+/// Text where HTML is expected.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new("Rates", &["a second", "p50 ms"]);
+        table.row(
+            "one <row>",
+            vec![
+                Cell::figure(Unit::PerSecond, Some(12_000.0), Some(10_000.0)),
+                Cell::figure(Unit::Millis, None, Some(1.0)),
+            ],
+        );
+        table.note(vec!["2 times: no reply".to_owned()]);
+        table
+    }
+
+    #[test]
+    fn text_is_in_columns() {
+        let text = table().text();
+        let lines: Vec<&str> = text.lines().collect();
+        let ends = |line: &str, word: &str| {
+            line[..line.find(word).expect(word)].chars().count() + word.chars().count()
+        };
+        assert_eq!(ends(lines[0], "a second"), ends(lines[1], "12,000"));
+        assert_eq!(ends(lines[1], "12,000"), ends(lines[2], "+20 %"));
+        assert_eq!(lines[3].trim(), "2 times: no reply");
+        assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn html_is_escaped_and_tells_changes() {
+        let html = table().html();
+        assert!(html.contains("<th scope=\"row\">one &lt;row&gt;</th>"), "{html}");
+        assert!(html.contains("<td>12,000<small>+20 %</small></td><td>–</td>"), "{html}");
+        assert!(html.contains("colspan=\"3\">2 times: no reply"), "{html}");
+    }
+}

@@ -31,8 +31,9 @@ const MANY: &str = "INSERT INTO bare_entries (conversation_id, seq, uuid, id, ki
     client_id, body, created_at) SELECT c, q, u, nextval('entry_ids'), 0, s, r, u, b, clock_timestamp() \
     FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[]) AS x (c, q, u, s, r, b)";
 const OPEN_DIALOG: &str = "SELECT id FROM open_dialog($1, $2, $3)";
-const SEND_BATCH: &str = "SELECT status FROM send_batch($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], \
-    $4::uuid[], $5::text[])";
+/// As the gateways call it: it waits for no lock, and a message's client id is its own.
+const SEND_MESSAGES: &str = "SELECT status, seq, id, created_at FROM send_messages(false, $1::bigint[], $2::bigint[], \
+    $3::bigint[], $4::uuid[], $4::uuid[], $5::text[], $6::bigint[])";
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ pub(crate) struct Report {
     /// Many rows a commit, two connections.
     batched: f64,
     /// The gateways' function, as many rows a call, two connections.
-    send_batch: f64,
+    send_messages: f64,
 }
 
 pub(crate) async fn run(database_url: &str, options: &Options) -> Result<Report> {
@@ -84,8 +85,8 @@ async fn measure(copy: &mut Copy, options: &Options) -> Result<Report> {
     let batched = batched(&clients[..LANES], &pairs, options).await?;
     clients[0].batch_execute("DROP TABLE bare_entries").await?;
     let dialogs = open(&clients[0], &pairs).await?;
-    let send_batch = send_batch(&clients[..LANES], &dialogs, options).await?;
-    Ok(Report { single_one_connection, single_eight_connections, batched, send_batch })
+    let send_messages = send_messages(&clients[..LANES], &dialogs, options).await?;
+    Ok(Report { single_one_connection, single_eight_connections, batched, send_messages })
 }
 
 async fn single(clients: &[Client], dialogs: &[Dialog], options: &Options) -> Result<f64> {
@@ -121,21 +122,24 @@ async fn batched(clients: &[Client], dialogs: &[Dialog], options: &Options) -> R
     total(window, try_join_all(work).await.context("insert batches")?)
 }
 
-async fn send_batch(clients: &[Client], dialogs: &[Dialog], options: &Options) -> Result<f64> {
+async fn send_messages(clients: &[Client], dialogs: &[Dialog], options: &Options) -> Result<f64> {
     let window = Window::open(options.seconds);
     let work = sources(clients, dialogs, options).map(async |(client, mut source)| {
-        let statement = client.prepare(SEND_BATCH).await?;
+        let statement = client.prepare(SEND_MESSAGES).await?;
         repeat(window, async || {
             let Columns { conversations, uuids, senders, recipients, bodies, .. } =
                 source.batch(options.rows.into());
-            let answers =
-                client.query(&statement, &[&conversations, &senders, &recipients, &uuids, &bodies]).await?;
-            ensure!(answers.iter().all(|row| row.get::<_, i16>(0) == 0), "send_batch refused a row");
+            // No message replies to another one.
+            let targets = vec![None::<i64>; conversations.len()];
+            let columns: [&(dyn ToSql + Sync); 6] =
+                [&conversations, &senders, &recipients, &uuids, &bodies, &targets];
+            let answers = client.query(&statement, &columns).await?;
+            ensure!(answers.iter().all(|row| row.get::<_, i16>(0) == 0), "send_messages refused a row");
             Ok(answers.len() as u64)
         })
         .await
     });
-    total(window, try_join_all(work).await.context("call send_batch")?)
+    total(window, try_join_all(work).await.context("call send_messages")?)
 }
 
 /// Each client with dialogs of its own, as each lane has.
