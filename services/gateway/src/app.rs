@@ -24,7 +24,7 @@ use crate::delivery::Delivery;
 use crate::directory::{Accounts, Directory, GrpcDirectory, refresh_keys};
 use crate::domain::close::Close;
 use crate::fanout::{Bus, Listener, RedisBus};
-use crate::http::{self, Handshakes};
+use crate::http::{self, Admission, Handshakes};
 use crate::hub::Hub;
 use crate::isolation::{self, Probe};
 use crate::lanes::Lanes;
@@ -110,9 +110,16 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
     tasks.spawn("drain", drain(hub, config.drain, tasks.stop().clone()));
 
     let readiness = readiness(&store, &keys, tasks);
-    let messenger =
-        Arc::new(Messenger::new(store, lanes, Arc::clone(&delivery), Arc::clone(&directory), config.limits));
+    let requests = store.for_requests(config.requests);
+    let messenger = Arc::new(Messenger::new(
+        requests,
+        lanes,
+        Arc::clone(&delivery),
+        Arc::clone(&directory),
+        config.limits,
+    ));
     let handshakes = Handshakes {
+        admission: Admission::new(config.admission),
         verifier: Arc::new(TokenVerifier::new(config.tokens.clone(), keys)),
         directory,
         delivery,

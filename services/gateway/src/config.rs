@@ -14,7 +14,7 @@ use crate::delivery::DeliveryConfig;
 use crate::dialect;
 use crate::directory::DirectoryConfig;
 use crate::fanout::RedisConfig;
-use crate::http::SocketConfig;
+use crate::http::{AdmissionConfig, SocketConfig};
 use crate::hub::OutboxLimits;
 use crate::lanes::LaneConfig;
 use crate::pause::PauseLimits;
@@ -23,7 +23,7 @@ use crate::store::StoreConfig;
 use crate::usecase;
 
 /// What the delivery and the lanes may hold at once by their defaults (1 lane, 4 waits for locks, 1 look at a lock, 8 reads
-/// of the log, 1 sweep, 1 measurement of its lag: 16), and 8 for handshakes and requests that read.
+/// of the log, 1 sweep, 1 measurement of its lag, 1 for handshakes: 17), and most of the 8 that requests may hold.
 const CONNECTIONS: usize = 24;
 
 const POSTGRES: PostgresKeys = PostgresKeys {
@@ -59,6 +59,10 @@ pub struct Config {
     pub directory: DirectoryConfig,
     /// Token checks.
     pub tokens: TokenConfig,
+    /// Turns of handshakes.
+    pub admission: AdmissionConfig,
+    /// Connections of clients' requests.
+    pub requests: usize,
     /// Group commit.
     pub lanes: LaneConfig,
     /// Delivery.
@@ -115,6 +119,7 @@ impl Config {
                 1..=10_000,
                 "sockets of one user on this replica; the oldest is closed",
             ),
+            admission: AdmissionConfig::read(&mut env),
             postgres: PostgresConfig::read(&mut env, &POSTGRES),
             store: StoreConfig {
                 call: env.millis(
@@ -124,6 +129,12 @@ impl Config {
                     "time limit of a call to PostgreSQL, above that of a statement, milliseconds",
                 ),
             },
+            requests: env.within(
+                "GATEWAY_DATABASE_REQUESTS",
+                8,
+                1..=10_000,
+                "PostgreSQL connections that clients' requests other than messages may hold at once",
+            ),
             redis: redis(&mut env, node),
             directory: DirectoryConfig::read(&mut env),
             tokens: TokenConfig::read(&mut env),

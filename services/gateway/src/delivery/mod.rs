@@ -10,6 +10,7 @@ mod gate;
 mod held;
 mod lag;
 mod log;
+mod memberships;
 mod revocations;
 mod sweep;
 mod task;
@@ -36,6 +37,7 @@ use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
 
 use cursor::Handed;
+use memberships::Memberships;
 use worker::{Input, Worker};
 
 /// How long a handshake waits for the first sweep of a replica that has just started.
@@ -78,6 +80,7 @@ struct Inlet {
 pub struct Delivery {
     context: Arc<Context>,
     workers: Vec<Inlet>,
+    memberships: Memberships,
     sweep_now: Arc<Notify>,
     revocations_now: Arc<Notify>,
 }
@@ -132,7 +135,8 @@ impl Delivery {
             "log sweep",
             sweep::sweep(Arc::clone(&context), inputs, config, Arc::clone(&sweep_now), stop),
         );
-        Arc::new(Self { context, workers, sweep_now, revocations_now })
+        let memberships = Memberships::start(&context, tasks);
+        Arc::new(Self { context, workers, memberships, sweep_now, revocations_now })
     }
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
@@ -172,7 +176,7 @@ impl Delivery {
             attachment.told += 1;
         }
         // Read after the workers know the user: whatever changes later comes to them as an entry.
-        let memberships = self.context.store.conversations_of(user, swept.settled).await?;
+        let memberships = self.memberships.of(user, swept.settled).await?;
         let recent = memberships.iter().filter(|membership| membership.is_recent);
         attachment.outbox().open_after(recent.map(|recent| (recent.conversation, recent.last_seq)));
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();

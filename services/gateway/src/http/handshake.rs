@@ -55,6 +55,8 @@ async fn open(
         return Err(upgrade_required());
     }
     let credentials = credentials(headers).map_err(unauthorized)?;
+    // A crowd takes turns, so that the messages of those who are here are not last in a queue of handshakes.
+    let _turn = handshakes.admission.turn().await.ok_or_else(busy)?;
     let identity =
         handshakes.verifier.verify(credentials.token, handshakes.clock.now()).map_err(unauthorized)?;
     let upgrade = upgrade.map_err(|rejection| not_a_handshake(&rejection))?;

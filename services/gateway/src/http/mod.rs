@@ -1,7 +1,10 @@
 //! The public listener: the handshake, and nothing else.
 
+mod admission;
 mod handshake;
 mod socket;
+
+pub use admission::{Admission, AdmissionConfig};
 
 use std::sync::Arc;
 
@@ -36,6 +39,8 @@ pub struct SocketConfig {
 
 /// What a handshake needs.
 pub struct Handshakes {
+    /// Turns of those who come at once.
+    pub admission: Admission,
     /// Checks tokens.
     pub verifier: Arc<TokenVerifier>,
     /// Knows removed users.

@@ -23,11 +23,13 @@ pub(super) const RENAME_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM rename_group($1, $2, $3)";
 pub(super) const LEAVE_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM leave_group($1, $2)";
-pub(super) const CONVERSATIONS_OF: &str = "SELECT c.id, m.joined_seq, c.last_seq, c.kind = 1, \
+/// One index look-up for each user, whatever the planner thinks of how many there are.
+pub(super) const CONVERSATIONS_OF: &str = "SELECT u.n, c.id, m.joined_seq, c.last_seq, c.kind = 1, \
      coalesce(c.last_xid >= $2::bigint::text::xid8, false) \
-     FROM members m JOIN conversations c ON c.id = m.conversation_id \
-     WHERE m.user_id = $1 AND m.left_seq IS NULL AND c.deleted_at IS NULL \
-     AND (c.kind = 1 OR c.last_xid >= $2::bigint::text::xid8)";
+     FROM unnest($1::bigint[]) WITH ORDINALITY AS u (id, n) CROSS JOIN LATERAL ( \
+         SELECT m.conversation_id, m.joined_seq FROM members m WHERE m.user_id = u.id AND m.left_seq IS NULL OFFSET 0) m \
+     JOIN conversations c ON c.id = m.conversation_id \
+     WHERE c.deleted_at IS NULL AND (c.kind = 1 OR c.last_xid >= $2::bigint::text::xid8)";
 
 /// A group that was asked for with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,22 +198,29 @@ impl Store {
         })
     }
 
-    /// The groups that the user is a member of, and the dialogs with entries of the transaction `since` or later.
+    /// Of each user the groups that he is a member of, and the dialogs with entries of the transaction `since` or later.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn conversations_of(&self, user: UserId, since: Xid) -> Result<Vec<Membership>, StoreError> {
-        let rows = self.rows(CONVERSATIONS_OF, &[&user.0, &since.0]).await?;
-        let membership = |row: &Row| {
-            Ok(Membership {
-                conversation: ConversationId(row.try_get(0)?),
-                joined_seq: Seq(row.try_get(1)?),
-                last_seq: Seq(row.try_get(2)?),
-                is_group: row.try_get(3)?,
-                is_recent: row.try_get(4)?,
-            })
-        };
-        rows.iter().map(membership).collect()
+    pub async fn conversations_of(
+        &self,
+        users: &[UserId],
+        since: Xid,
+    ) -> Result<Vec<Vec<Membership>>, StoreError> {
+        let ids: Vec<_> = users.iter().map(|user| user.0).collect();
+        let mut all: Vec<_> = users.iter().map(|_| Vec::new()).collect();
+        for row in self.rows(CONVERSATIONS_OF, &[&ids, &since.0]).await? {
+            let number = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
+            let of_user = number.checked_sub(1).and_then(|index| all.get_mut(index));
+            of_user.ok_or(StoreError::Internal)?.push(Membership {
+                conversation: ConversationId(row.try_get(1)?),
+                joined_seq: Seq(row.try_get(2)?),
+                last_seq: Seq(row.try_get(3)?),
+                is_group: row.try_get(4)?,
+                is_recent: row.try_get(5)?,
+            });
+        }
+        Ok(all)
     }
 }
 

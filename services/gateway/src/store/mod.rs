@@ -26,9 +26,11 @@ pub use resume::{ResumeHead, ResumeHeads};
 pub use send::{Draft, Locked, Outcome};
 pub use stretch::{Budget, Keep, Stretch};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -63,6 +65,8 @@ pub struct Store {
     pool: Pool,
     config: StoreConfig,
     sabotage: Sabotage,
+    /// Turns of those who may not hold more connections than these.
+    turns: Option<Arc<Semaphore>>,
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -70,13 +74,20 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 impl Store {
     /// A store over a pool whose search path names the schema.
     pub fn new(pool: Pool, config: StoreConfig) -> Self {
-        Self { pool, config, sabotage: Sabotage::default() }
+        Self { pool, config, sabotage: Sabotage::default(), turns: None }
     }
 
     /// The same with a defect, if there is one for it.
     #[must_use]
     pub fn sabotaged(self, sabotage: Sabotage) -> Self {
         Self { sabotage, ..self }
+    }
+
+    /// The same for callers who may hold that many connections at once, however many of them there are: the others of the
+    /// pool are for what must go on.
+    #[must_use]
+    pub fn for_requests(&self, connections: usize) -> Self {
+        Self { turns: Some(Arc::new(Semaphore::new(connections))), ..self.clone() }
     }
 
     /// Whether a statement goes through.
@@ -88,6 +99,7 @@ impl Store {
     }
 
     async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+        let _turn = self.turn().await?;
         let lease = Lease::new(self.pool.get().await?);
         let call = async {
             let statement = lease.prepare_cached(sql).await?;
@@ -106,6 +118,14 @@ impl Store {
             lease.give_back();
         }
         result
+    }
+
+    async fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {
+        let Some(turns) = &self.turns else { return Ok(None) };
+        match timeout(self.config.call, turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(Some(turn)),
+            _ => Err(StoreError::Unavailable),
+        }
     }
 
     async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row, StoreError> {

@@ -34,7 +34,7 @@ async fn nothing_hot_scans_a_table() {
         ("dialog_history", DIALOG_HISTORY, "(77, 20, 0)"),
         ("group_history", GROUP_HISTORY, "(77, 1, 20, 0)"),
         ("group_joined", GROUP_JOINED, "(77, 1)"),
-        ("conversations_of", groups::CONVERSATIONS_OF, "(1, 999999999)"),
+        ("conversations_of", groups::CONVERSATIONS_OF, "('{1, 2}', 999999999)"),
         ("find_dialog", groups::FIND_DIALOG, "(1, 110)"),
         ("entries_between", log::ENTRIES_BETWEEN, "(77, 10, 20, 500)"),
         ("oldest_unswept", log::OLDEST_UNSWEPT, "(1000)"),
