@@ -13,7 +13,7 @@ use crate::figures::{Footer, Latencies, Latency, Rate, RateLine};
 use crate::measure::{Errors, add_errors};
 use crate::options::Scenario;
 use crate::population;
-use crate::processes::{self, Memory};
+use crate::processes::{self, GATEWAYS, Memory};
 use crate::report::Report;
 use crate::run::Run;
 use crate::squad::{Dialect, Order, Squad};
@@ -22,8 +22,6 @@ use crate::squad::{Dialect, Order, Squad};
 const SAMPLES: u64 = 20;
 /// How often it is looked whether the next sample is due.
 const LOOK: Duration = Duration::from_millis(20);
-/// How the gateways' processes are called.
-pub(crate) const GATEWAYS: &str = "gateway";
 
 /// Sockets that do nothing.
 #[derive(Debug, Clone, Copy, Args, Serialize)]

@@ -18,6 +18,7 @@ mod storm;
 // What it is made of.
 mod exchange;
 mod figures;
+mod files;
 mod ledger;
 mod measure;
 pub mod options;

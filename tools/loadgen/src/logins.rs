@@ -87,7 +87,7 @@ pub(crate) async fn run(run: &Run<'_>, logins: Logins) -> Result<Report> {
     let calling = join_all(callers.iter().map(|caller| call(&accounts, caller, &timeline, loaded)));
     let used = processes::measure(&run.options.watch, &timeline, loaded..end);
     let (outcome, tallies, processes) = tokio::join!(traffic.finish(run), calling, used);
-    let (outcome, tally) = (outcome?, tallies.into_iter().fold(Tally::default(), Tally::and));
+    let (outcome, tally) = (outcome?, tallies.iter().fold(Tally::default(), Tally::and));
 
     let [ack_calm, ack_loaded] = outcome.acks.latencies();
     let [delivery_calm, delivery_loaded] = outcome.deliveries.latencies();
@@ -139,7 +139,7 @@ async fn call(accounts: &Accounts, caller: &Person, timeline: &Timeline, from: u
 }
 
 impl Tally {
-    fn and(mut self, other: Self) -> Self {
+    fn and(mut self, other: &Self) -> Self {
         self.done.add(&other.done);
         self.refused.add(&other.refused);
         add_errors(&mut self.errors, &other.errors);

@@ -29,9 +29,9 @@ fn main() -> Result<ExitCode> {
 fn print(report: &Report, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{}", report.json)?
+        writeln!(out, "{}", report.json)?;
     } else {
-        write!(out, "{}", report.table)?
+        write!(out, "{}", report.table)?;
     }
     Ok(())
 }

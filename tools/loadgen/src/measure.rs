@@ -207,7 +207,7 @@ mod tests {
         let (calm, loaded) = (Some(Phase::Calm), Some(Phase::Loaded));
         assert_eq!(phases, [None, calm, calm, None, None, loaded, loaded]);
         assert_eq!(timeline.end(), u64::MAX);
-        timeline.clone().end_at(7);
+        timeline.end_at(7);
         assert_eq!(timeline.end(), 7);
     }
 

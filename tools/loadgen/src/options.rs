@@ -20,7 +20,7 @@ use crate::storm::Storm;
 #[command(
     name = "loadgen",
     after_help = "Exit status: 0 when every acknowledged message arrived once and in \
-    order, 1 when not.\n\n\
+    order and every socket came back or answered, 1 when not.\n\n\
     Example: loadgen --seconds 30 private --pairs 32 --in-flight 8"
 )]
 pub struct Options {

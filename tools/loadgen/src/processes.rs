@@ -12,6 +12,8 @@ use crate::measure::Timeline;
 const PROC: &str = "/proc";
 /// The unit of CPU times in `/proc`, whatever the kernel's own clock is.
 const USER_HZ: f64 = 100.0;
+/// What the names of the gateways' processes begin with.
+pub(crate) const GATEWAYS: &str = "gateway";
 /// Name of this program in the result.
 const OURSELVES: &str = "loadgen";
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::options::{Options, Scenario};
 use crate::report::Report;
-use crate::{group, idle, logins, open, private, slow, storm};
+use crate::{files, group, idle, logins, open, private, slow, storm};
 
 /// What every scenario is given.
 pub(crate) struct Run<'a> {
@@ -27,6 +27,7 @@ pub async fn run(options: &Options, scenario: Scenario, progress: &dyn Fn(&str))
     let name = Uuid::new_v4().simple().to_string()[..8].to_owned();
     let run = Run { name, options, scenario, progress };
     run.say(&format!("run {}", run.name));
+    files::allow_most()?;
     match scenario {
         Scenario::Private(private) => private::run(&run, private).await,
         Scenario::Group(group) => group::run(&run, group).await,

@@ -9,12 +9,11 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::figures::{Footer, Latencies, Latency};
-use crate::idle::GATEWAYS;
 use crate::ledger::Breaches;
 use crate::measure::{Errors, Phase, Timeline, add_errors, nanos};
 use crate::open::Steady;
 use crate::options::Scenario;
-use crate::processes::{self, Usage};
+use crate::processes::{self, GATEWAYS, Usage};
 use crate::report::Report;
 use crate::run::Run;
 use crate::squad::Dialect;

@@ -76,7 +76,7 @@ impl Squad {
             holder.say(order).await?;
             holder.answer(done).await
         }));
-        Ok(tallies.await?.into_iter().fold(Tally::default(), Tally::and))
+        Ok(tallies.await?.iter().fold(Tally::default(), Tally::and))
     }
 }
 

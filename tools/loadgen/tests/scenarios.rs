@@ -1,5 +1,7 @@
 //! Every scenario, small, against the whole system as real processes. What is measured is not looked at, only that it was.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on should stop there")]
+
 use std::process::{Output, Stdio};
 
 use messenger_support::{Cluster, ClusterOptions};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::socket::{Done, Socket, Step};
 use super::wire::{News, Order, Take, Tally, from_line, to_line};
+use crate::files;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_millis(50);
@@ -32,8 +32,7 @@ pub async fn hold(orders: impl Read + Send + 'static, mut news: impl Write) -> R
     let Order::Take(Take { dialect, at_once, sockets }) = from_line(&first)? else {
         bail!("ordered to do something with no sockets");
     };
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("allow as many open files as may be")?;
+    files::allow_most()?;
     let (steps, step) = watch::channel(Step::default());
     let (tell, mut told) = mpsc::channel(WORDS);
     let gate = Arc::new(Semaphore::new(at_once as usize));
@@ -46,7 +45,7 @@ pub async fn hold(orders: impl Read + Send + 'static, mut news: impl Write) -> R
     say(&mut news, &News::Done((&Tally::default()).into()))?;
     while let Some(line) = lines.recv().await {
         let order: Order = from_line(&line?)?;
-        steps.send_modify(|step| step.next(order));
+        steps.send_modify(|step| step.next(&order));
         let tally = collect(&mut told, count, &mut news).await?;
         say(&mut news, &News::Done((&tally).into()))?;
     }

@@ -62,13 +62,13 @@ impl Default for Step {
 }
 
 impl Step {
-    pub(super) fn next(&mut self, order: Order) {
+    pub(super) fn next(&mut self, order: &Order) {
         self.0 = match order {
             Order::Take(_) => Task::Wait,
             Order::Open => Task::Open,
             Order::Ask => Task::Ask,
             Order::Drop => Task::Drop,
-            Order::Return { spread_ms } => Task::Return { spread: Duration::from_millis(spread_ms) },
+            Order::Return { spread_ms } => Task::Return { spread: Duration::from_millis(*spread_ms) },
         };
     }
 }

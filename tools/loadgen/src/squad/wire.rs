@@ -83,7 +83,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    pub(super) fn and(mut self, other: Self) -> Self {
+    pub(super) fn and(mut self, other: &Self) -> Self {
         self.done += other.done;
         for step in other.latency.iter_recorded() {
             self.latency.saturating_record_n(step.value_iterated_to(), step.count_at_value());
@@ -127,7 +127,7 @@ mod tests {
         [5, 5, 30_000_000].iter().for_each(|micros| tally.latency.saturating_record(*micros));
         let line = to_line(&News::Done((&tally).into())).expect("JSON");
         let News::Done(told) = from_line(&line).expect("news") else { panic!("other news") };
-        let twice = Tally::from(told).and(tally);
+        let twice = Tally::from(told).and(&tally);
         assert_eq!((twice.done, twice.latency.len()), (6, 6));
         assert_eq!(twice.latency.value_at_quantile(0.5), 5);
         assert!(twice.latency.max().abs_diff(30_000_000) < 30_000);
