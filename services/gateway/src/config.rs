@@ -121,20 +121,8 @@ impl Config {
             ),
             admission: AdmissionConfig::read(&mut env),
             postgres: PostgresConfig::read(&mut env, &POSTGRES),
-            store: StoreConfig {
-                call: env.millis(
-                    "GATEWAY_DATABASE_CALL_MS",
-                    2_500,
-                    20..=601_000,
-                    "time limit of a call to PostgreSQL, above that of a statement, milliseconds",
-                ),
-            },
-            requests: env.within(
-                "GATEWAY_DATABASE_REQUESTS",
-                8,
-                1..=10_000,
-                "PostgreSQL connections that clients' requests other than messages may hold at once",
-            ),
+            store: store(&mut env),
+            requests: requests(&mut env),
             redis: redis(&mut env, node),
             directory: DirectoryConfig::read(&mut env),
             tokens: TokenConfig::read(&mut env),
@@ -189,6 +177,26 @@ fn http_limits(env: &mut Env<'_>) -> HttpLimits {
         ),
         ..default
     }
+}
+
+fn store(env: &mut Env<'_>) -> StoreConfig {
+    StoreConfig {
+        call: env.millis(
+            "GATEWAY_DATABASE_CALL_MS",
+            2_500,
+            20..=601_000,
+            "time limit of a call to PostgreSQL, above that of a statement, milliseconds",
+        ),
+    }
+}
+
+fn requests(env: &mut Env<'_>) -> usize {
+    env.within(
+        "GATEWAY_DATABASE_REQUESTS",
+        8,
+        1..=10_000,
+        "PostgreSQL connections that clients' requests other than messages may hold at once",
+    )
 }
 
 fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
