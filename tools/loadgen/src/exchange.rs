@@ -12,6 +12,7 @@ use crate::measure::{Errors, Phase, Timeline, nanos};
 use crate::options::Scenario;
 use crate::population::Member;
 use crate::processes::{self, Usage};
+use crate::readers::Reads;
 use crate::report::Report;
 use crate::run::Run;
 use crate::stage::Conversation;
@@ -37,6 +38,9 @@ pub(crate) struct Exchange {
     pub(crate) send_to_ack: Latency,
     /// From when a message was due (closed loop: sent) to each delivery.
     pub(crate) send_to_delivery: Latency,
+    /// What was read meanwhile, where somebody reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reads: Option<Reads>,
     /// Messages of the open loop that were due but found no room in flight before the end.
     pub(crate) unsent: u64,
     pub(crate) breaches: Breaches,
@@ -53,21 +57,33 @@ pub(crate) struct Second {
     pub(crate) delivered: u64,
 }
 
-/// Warms up, measures for as long as the options say, and waits for the last deliveries.
+/// Warms up, and measures for as long as the options say.
+pub(crate) fn plan(run: &Run<'_>) -> Timeline {
+    let [begin, end] = bounds(run);
+    let timeline = Timeline::start();
+    timeline.mark(begin, Some(Phase::Calm));
+    timeline.mark(end, None);
+    timeline.end_at(end);
+    timeline
+}
+
+fn bounds(run: &Run<'_>) -> [u64; 2] {
+    let (warm_up, seconds) = (run.options.warm_up, run.options.seconds);
+    [warm_up, warm_up + seconds].map(|at| nanos(Duration::from_secs(at)))
+}
+
+/// Keeps to the plan, and waits for the last deliveries.
 pub(crate) async fn perform(
     run: &Run<'_>,
     members: Vec<Member>,
     conversations: Vec<Conversation>,
     in_flight: usize,
+    timeline: &Timeline,
 ) -> Result<Exchange> {
     let (warm_up, seconds) = (run.options.warm_up, run.options.seconds);
-    let [begin, end] = [warm_up, warm_up + seconds].map(|at| nanos(Duration::from_secs(at)));
-    let timeline = Timeline::start();
-    timeline.mark(begin, Some(Phase::Calm));
-    timeline.mark(end, None);
-    timeline.end_at(end);
+    let [begin, end] = bounds(run);
     let traffic = Traffic::start(run, members, conversations, in_flight, timeline.clone());
-    let used = processes::measure(&run.options.watch, &timeline, begin..end);
+    let used = processes::measure(&run.options.watch, timeline, begin..end);
     let (outcome, processes) = tokio::join!(traffic.finish(run), used);
     let outcome = outcome?;
     let (acks, deliveries) = (outcome.acks.of(Phase::Calm), outcome.deliveries.of(Phase::Calm));
@@ -88,6 +104,7 @@ pub(crate) async fn perform(
         series: series.collect(),
         send_to_ack: Latency::of(&acks.latency),
         send_to_delivery: Latency::of(&deliveries.latency),
+        reads: None,
         unsent: outcome.unsent,
         breaches: outcome.breaches,
         errors: outcome.errors,
@@ -106,7 +123,11 @@ impl fmt::Display for Exchange {
         writeln!(f, "{:?}, {} gateway(s), {} s measured", self.scenario, self.gateways, self.seconds)?;
         write!(f, "{}", RateLine("stored", self.stored, "messages/s"))?;
         write!(f, "{}", RateLine("delivered", self.delivered, "messages/s"))?;
-        let rows = [("send to ack", &self.send_to_ack), ("send to delivery", &self.send_to_delivery)];
+        let mut rows = vec![("send to ack", &self.send_to_ack), ("send to delivery", &self.send_to_delivery)];
+        if let Some(reads) = &self.reads {
+            write!(f, "{}", RateLine("read", reads.rate, "pages/s"))?;
+            rows.push(("page", &reads.latency));
+        }
         write!(f, "{}", Latencies(&rows))?;
         writeln!(f, "  unsent {}", self.unsent)?;
         let Self { breaches, processes, errors, .. } = self;
@@ -135,6 +156,7 @@ mod tests {
             series: vec![Second { second: 1, stored: 12, delivered: 11 }],
             send_to_ack: latency.clone(),
             send_to_delivery: latency,
+            reads: None,
             unsent: 0,
             breaches: Breaches::default(),
             errors: Errors::new(),

@@ -31,7 +31,7 @@ pub(crate) async fn run(run: &Run<'_>, group: Group) -> Result<Report> {
     let people = population::sign_up(run, "", group.members).await?;
     let members = population::connect(run, &people, in_flight).await?;
     let conversation = found(&members, group.senders as usize).await.context("make the group")?;
-    exchange::perform(run, members, vec![conversation], in_flight).await?.report()
+    exchange::perform(run, members, vec![conversation], in_flight, &exchange::plan(run)).await?.report()
 }
 
 /// Makes a group of all members in which the first `senders` write.

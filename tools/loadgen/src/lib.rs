@@ -8,8 +8,12 @@
 
 // What is measured.
 mod group;
+mod idle;
+mod logins;
 mod open;
 mod private;
+mod slow;
+mod storm;
 
 // What it is made of.
 mod exchange;
@@ -19,12 +23,16 @@ mod measure;
 pub mod options;
 mod population;
 pub mod processes;
+mod readers;
 mod report;
 mod run;
 mod sink;
 mod source;
+mod squad;
 mod stage;
+mod stalled;
 mod traffic;
 
 pub use report::Report;
 pub use run::run;
+pub use squad::hold;

@@ -17,7 +17,10 @@ fn main() -> Result<ExitCode> {
         .context("start the runtime")?;
     // Progress that cannot be shown is no reason to stop measuring.
     let progress = |line: &str| drop(writeln!(std::io::stderr().lock(), "{line}"));
-    let Command::Measure(scenario) = options.command;
+    let Command::Measure(scenario) = options.command else {
+        runtime.block_on(messenger_loadgen::hold(std::io::stdin(), std::io::stdout()))?;
+        return Ok(ExitCode::SUCCESS);
+    };
     let report = runtime.block_on(messenger_loadgen::run(&options, scenario, &progress))?;
     print(&report, options.json).context("print the result")?;
     Ok(if report.kept_the_promise { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::figures::Latency;
+
 /// Longest latency that is told apart, in microseconds: longer ones count as this.
 const LONGEST_MICROS: u64 = 120_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -158,6 +160,11 @@ impl Meters {
 
     pub(crate) fn of(&self, phase: Phase) -> Meter {
         self.meters.get(&phase).cloned().unwrap_or_else(Meter::new)
+    }
+
+    /// Of the phases in order: calm, loaded.
+    pub(crate) fn latencies(&self) -> [Latency; 2] {
+        [Phase::Calm, Phase::Loaded].map(|phase| Latency::of(&self.of(phase).latency))
     }
 
     /// Events in a second since the start, counted from 0.

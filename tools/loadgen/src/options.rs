@@ -4,9 +4,13 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::group::Group;
+use crate::idle::Idle;
+use crate::logins::Logins;
 use crate::open::Open;
 use crate::private::Private;
 use crate::processes::Watched;
+use crate::slow::Slow;
+use crate::storm::Storm;
 
 /// Measures a running messenger: throughput, latency, and whether every message arrives once and in order.
 ///
@@ -62,6 +66,9 @@ pub enum Command {
     /// Measure.
     #[command(flatten)]
     Measure(Scenario),
+    /// Hold sockets for another process of this program, which says which.
+    #[command(hide = true)]
+    Hold,
 }
 
 /// What is measured.
@@ -74,6 +81,14 @@ pub enum Scenario {
     Group(Group),
     /// Pairs of users that write at a fixed rate, whatever the server does.
     Open(Open),
+    /// Sockets that are opened, held, and do nothing.
+    Idle(Idle),
+    /// Sockets that drop all at once and come back, beside pairs that write at a fixed rate.
+    Storm(Storm),
+    /// Sockets that read nothing, beside pairs that write at a fixed rate.
+    Slow(Slow),
+    /// As many log-ins as come, beside pairs that write at a fixed rate.
+    Logins(Logins),
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -27,5 +27,5 @@ pub(crate) async fn run(run: &Run<'_>, private: Private) -> Result<Report> {
     let people = population::sign_up(run, "", 2 * private.pairs).await?;
     let members = population::connect(run, &people, in_flight).await?;
     let conversations = pairs(&members, |_| Pace::Closed);
-    exchange::perform(run, members, conversations, in_flight).await?.report()
+    exchange::perform(run, members, conversations, in_flight, &exchange::plan(run)).await?.report()
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::options::{Options, Scenario};
 use crate::report::Report;
-use crate::{group, open, private};
+use crate::{group, idle, logins, open, private, slow, storm};
 
 /// What every scenario is given.
 pub(crate) struct Run<'a> {
@@ -31,6 +31,10 @@ pub async fn run(options: &Options, scenario: Scenario, progress: &dyn Fn(&str))
         Scenario::Private(private) => private::run(&run, private).await,
         Scenario::Group(group) => group::run(&run, group).await,
         Scenario::Open(open) => open::run(&run, open).await,
+        Scenario::Idle(idle) => idle::run(&run, idle).await,
+        Scenario::Storm(storm) => storm::run(&run, storm).await,
+        Scenario::Slow(slow) => slow::run(&run, slow).await,
+        Scenario::Logins(logins) => logins::run(&run, logins).await,
     }
 }
 

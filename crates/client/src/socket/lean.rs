@@ -26,8 +26,13 @@ impl LeanConnection {
     /// # Errors
     /// [`ConnectError`], which tells an HTTP answer from a network failure.
     pub async fn open(handshake: &Handshake, options: &Options) -> Result<Self, ConnectError> {
-        let raw = RawConnection::open(handshake, options).await?;
-        Ok(Self { raw, request_timeout: options.request_timeout, last_id: 0 })
+        Ok(Self::start(RawConnection::open(handshake, options).await?, options))
+    }
+
+    /// Gives an open raw connection its meaning.
+    #[must_use]
+    pub fn start(raw: RawConnection, options: &Options) -> Self {
+        Self { raw, request_timeout: options.request_timeout, last_id: 0 }
     }
 
     /// The next push. Replies that nobody waits for any more are passed over. Cancel safe.

@@ -204,3 +204,40 @@ async fn the_raw_level_shows_every_frame() {
     assert_eq!(raw.close_code(SOON).await.expect("closed"), Some(4004));
     assert!(matches!(raw.next_frame(SOON).await, Ok(Frame::Closed(_))), "the end stays");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lean_socket_pairs_replies_and_keeps_pushes_for_those_who_wait() {
+    let options = Options::default();
+    let (raw, mut peer) = raw_pair(&options).await;
+    let mut lean = LeanConnection::start(raw, &options);
+    peer.deliver(2, 1, 7, "Hello").await;
+    let Ok(Push::PrivateMessage(delivery)) = lean.recv().await else { panic!("a delivery") };
+    assert_eq!(delivery.text, "Hello");
+    let serve = async {
+        let request = peer.request().await;
+        peer.deliver(2, 1, 8, "passed over").await;
+        peer.store(&request, 9).await;
+        let request = peer.request().await;
+        peer.refuse(&request, "User is not a member of this group", json!({"code": "not_a_member"})).await;
+        peer
+    };
+    let leave = LeaveGroup { group_id: 3 };
+    let ask = async { (lean.request(&hello(1)).await, lean.request(&leave).await) };
+    let ((sent, refused), peer) = tokio::join!(ask, serve);
+    assert_eq!(sent.expect("stored").seq, 9);
+    assert!(matches!(refused, Err(RequestError::Refused(_))), "{refused:?}");
+    drop(peer);
+    assert!(lean.recv().await.is_err(), "the peer is gone");
+}
+
+#[tokio::test]
+async fn a_socket_that_may_be_reset_is() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = ("127.0.0.1".to_owned(), listener.local_addr().expect("an address").port());
+    let options = Options { reset: true, receive_buffer: Some(4096), ..Options::default() };
+    let (dialled, accepted) = tokio::join!(dial::dial(endpoint, &options), listener.accept());
+    drop(dialled.expect("connected"));
+    let mut byte = [0];
+    let read = tokio::io::AsyncReadExt::read(&mut accepted.expect("accepted").0, &mut byte).await;
+    assert_eq!(read.expect_err("no orderly end").kind(), std::io::ErrorKind::ConnectionReset);
+}

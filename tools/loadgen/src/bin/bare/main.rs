@@ -1,14 +1,19 @@
 //! `bare`: how fast the parts are without the messenger, to compare it with. `bare --help` tells how.
 
+mod commit;
+mod copy;
 mod echo;
+mod fsync;
 mod pace;
 mod postgres;
+mod redis;
 mod rows;
 
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 /// Measures what a messenger is built on, with rows and frames like its own. Prints JSON.
 #[derive(Debug, Parser)]
@@ -22,6 +27,12 @@ struct Arguments {
 enum Part {
     /// Rows a second that PostgreSQL stores, in four ways
     Postgres(postgres::Options),
+    /// Writes that the disk keeps, one after the other
+    Fsync(fsync::Options),
+    /// Commits of one row, one after the other
+    Commit(commit::Options),
+    /// Messages a second that Redis passes on to one subscriber
+    Redis(redis::Options),
     /// Messages a second that WebSockets carry to a server and back, with nothing behind them
     Echo(echo::Options),
 }
@@ -29,18 +40,31 @@ enum Part {
 fn main() -> Result<()> {
     match Arguments::parse().part {
         Part::Postgres(options) => {
-            // One thread waits for the server; the processors are PostgreSQL's.
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let variable = || std::env::var_os("DATABASE_URL")?.into_string().ok();
-            let url = options.database_url.clone().or_else(variable).context("DATABASE_URL is needed")?;
-            print(&runtime.block_on(postgres::run(&url, &options))?)
+            let url = database_url(options.database_url.as_ref())?;
+            print(&single()?.block_on(postgres::run(&url, &options))?)
         }
+        Part::Fsync(options) => print(&fsync::run(&options)?.report()),
+        Part::Commit(options) => {
+            let url = database_url(options.database_url.as_ref())?;
+            print(&single()?.block_on(commit::run(&url, &options))?.report())
+        }
+        Part::Redis(options) => print(&single()?.block_on(redis::run(&options))?),
         Part::Echo(options) => {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             print(&runtime.block_on(echo::run(&options))?)
         }
     }
+}
+
+/// One thread waits for the server; the processors are the server's.
+fn single() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+fn database_url(option: Option<&String>) -> Result<String> {
+    let variable = || std::env::var_os("DATABASE_URL")?.into_string().ok();
+    option.cloned().or_else(variable).context("DATABASE_URL is needed")
 }
 
 fn print(result: &impl serde::Serialize) -> Result<()> {

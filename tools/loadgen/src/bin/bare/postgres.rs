@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use futures_util::future::try_join_all;
 use serde::Serialize;
-use tokio::task::JoinSet;
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
+use crate::copy::{self, Copy};
 use crate::pace::{Window, repeat};
 use crate::rows::{Columns, Dialog, Source};
 
@@ -24,8 +24,8 @@ const LANES: usize = 2;
 const CONVERSATIONS_MAX: i64 = 1_000;
 
 /// Keys, indexes and defaults of the messenger's own table.
-const TABLE: &str = "CREATE TABLE bare_entries (LIKE entries INCLUDING ALL)";
-const ONE: &str = "INSERT INTO bare_entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, \
+pub(crate) const TABLE: &str = "CREATE TABLE bare_entries (LIKE entries INCLUDING ALL)";
+pub(crate) const ONE: &str = "INSERT INTO bare_entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, \
     client_id, body, created_at) VALUES ($1, $2, $3, nextval('entry_ids'), 0, $4, $5, $3, $6, clock_timestamp())";
 const MANY: &str = "INSERT INTO bare_entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, \
     client_id, body, created_at) SELECT c, q, u, nextval('entry_ids'), 0, s, r, u, b, clock_timestamp() \
@@ -67,25 +67,13 @@ pub(crate) struct Report {
 }
 
 pub(crate) async fn run(database_url: &str, options: &Options) -> Result<Report> {
-    let given: Config = database_url.parse().context("read the database's URL")?;
-    let template = given.get_dbname().context("the database's URL names none")?.to_owned();
-    let mut connections = JoinSet::new();
-    let mut maintenance = given.clone();
-    let admin = connect(maintenance.dbname("postgres"), &mut connections).await?;
-    let copy = format!("bare_{}", Uuid::new_v4().simple());
-    let create = format!("CREATE DATABASE {copy} TEMPLATE \"{}\"", template.replace('"', "\"\""));
-    admin.batch_execute(&create).await.context("copy the database (is somebody connected to it?)")?;
-    let mut config = given;
-    let measured = measure(config.dbname(&copy), options, &mut connections).await;
-    let drop = format!("DROP DATABASE {copy} WITH (FORCE)");
-    admin.batch_execute(&drop).await.context("drop the copy of the database")?;
-    measured
+    copy::within(database_url, async |copy| measure(copy, options).await).await
 }
 
-async fn measure(config: &Config, options: &Options, connections: &mut JoinSet<()>) -> Result<Report> {
+async fn measure(copy: &mut Copy, options: &Options) -> Result<Report> {
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
-        clients.push(connect(config, connections).await?);
+        clients.push(copy.connect().await?);
     }
     clients[0].batch_execute(TABLE).await.context("make the table")?;
     let pairs: Vec<_> = (0..DIALOGS).map(Dialog::of_pair).collect();
@@ -174,12 +162,4 @@ fn total(window: Window, counts: Vec<u64>) -> Result<f64> {
     let count = counts.into_iter().sum();
     ensure!(count > 0, "nothing was stored in time");
     Ok(window.per_second(count))
-}
-
-/// The connection works until the set is dropped, or its client.
-async fn connect(config: &Config, connections: &mut JoinSet<()>) -> Result<Client> {
-    let (client, connection) = config.connect(NoTls).await.context("connect to PostgreSQL")?;
-    // What breaks it is told by the client's next statement.
-    connections.spawn(async { drop(connection.await) });
-    Ok(client)
 }
