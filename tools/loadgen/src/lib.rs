@@ -12,6 +12,7 @@ mod idle;
 mod logins;
 mod open;
 mod private;
+mod reads;
 mod slow;
 mod storm;
 

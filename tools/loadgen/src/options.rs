@@ -9,6 +9,7 @@ use crate::logins::Logins;
 use crate::open::Open;
 use crate::private::Private;
 use crate::processes::Watched;
+use crate::reads::Reads;
 use crate::slow::Slow;
 use crate::storm::Storm;
 
@@ -89,6 +90,8 @@ pub enum Scenario {
     Slow(Slow),
     /// As many log-ins as come, beside pairs that write at a fixed rate.
     Logins(Logins),
+    /// Users with many chats, who read in a large log.
+    Reads(Reads),
 }
 
 fn threads(text: &str) -> Result<usize, String> {

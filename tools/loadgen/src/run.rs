@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::options::{Options, Scenario};
 use crate::report::Report;
-use crate::{files, group, idle, logins, open, private, slow, storm};
+use crate::{files, group, idle, logins, open, private, reads, slow, storm};
 
 /// What every scenario is given.
 pub(crate) struct Run<'a> {
@@ -36,6 +36,7 @@ pub async fn run(options: &Options, scenario: Scenario, progress: &dyn Fn(&str))
         Scenario::Storm(storm) => storm::run(&run, storm).await,
         Scenario::Slow(slow) => slow::run(&run, slow).await,
         Scenario::Logins(logins) => logins::run(&run, logins).await,
+        Scenario::Reads(reads) => reads::run(&run, reads).await,
     }
 }
 

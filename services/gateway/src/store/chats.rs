@@ -8,37 +8,51 @@ use super::rows::{entries, entry_columns, log_row};
 use super::{Store, StoreError};
 use crate::domain::entry::Entry;
 use crate::domain::error::GatewayError;
-use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::ids::{ConversationId, Seq, UserId};
 use crate::domain::page::Page;
 
-/// The page is found in `members` and `conversations` alone; the log is visited for its rows only. A chat shows its
-/// latest message or, before the first one that the user may see, the notice of the user's joining.
+/// The page is found without the log, which is visited for its rows only. Dialogs come by the day of their latest message,
+/// the latest first, and all of the last day that is needed: so many may be on the page, whatever their order within a day.
+/// The number is a query, so that the planner never knows it and never prefers to sort all of them.
+/// A group shows its latest message or, before the first one that the user may see, the notice of the user's joining.
 pub(super) const CHATS: &str = concat!(
     "WITH mine AS ( \
-         SELECT c.id, c.name, \
-             CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_seq ELSE m.joined_seq END AS seq, \
-             CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_at ELSE m.joined_at END AS shown_at \
-         FROM members m JOIN conversations c ON c.id = m.conversation_id \
-         WHERE m.user_id = $1 AND m.left_seq IS NULL AND c.deleted_at IS NULL \
-             AND (c.kind = 1 OR c.last_message_seq > 0) \
-         ORDER BY shown_at DESC, c.id DESC LIMIT $2 OFFSET $3) \
+         (SELECT c.id, NULL AS name, c.last_message_seq AS seq, c.last_message_at AS shown_at FROM conversations c \
+          WHERE c.kind = 0 AND c.low_user = $1 AND c.active_on IS NOT NULL AND c.deleted_at IS NULL \
+          ORDER BY c.active_on DESC FETCH FIRST (SELECT $2::bigint + $3::bigint) ROWS WITH TIES) \
+         UNION ALL \
+         (SELECT c.id, NULL, c.last_message_seq, c.last_message_at FROM conversations c \
+          WHERE c.kind = 0 AND c.high_user = $1 AND c.low_user <> c.high_user AND c.active_on IS NOT NULL AND c.deleted_at IS NULL \
+          ORDER BY c.active_on DESC FETCH FIRST (SELECT $2 + $3) ROWS WITH TIES) \
+         UNION ALL \
+         (SELECT c.id, c.name, \
+              CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_seq ELSE m.joined_seq END, \
+              CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_at ELSE m.joined_at END \
+          FROM members m JOIN conversations c ON c.id = m.conversation_id \
+          WHERE m.user_id = $1 AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL)), \
+     page AS (SELECT * FROM mine ORDER BY shown_at DESC, id DESC LIMIT $2 OFFSET $3) \
      SELECT ",
     entry_columns!(),
-    ", e.edited_at, mine.name \
-     FROM mine JOIN entries e ON e.conversation_id = mine.id AND e.seq = mine.seq \
-     ORDER BY mine.shown_at DESC, mine.id DESC"
+    ", e.edited_at, page.name \
+     FROM page JOIN entries e ON e.conversation_id = page.id AND e.seq = page.seq \
+     ORDER BY page.shown_at DESC, page.id DESC"
 );
-pub(super) const DIALOG_HISTORY: &str = concat!(
+
+/// `$1` the conversation, `$2` rows of the page, `$3` messages before it, `$4` the first place that the user may see. The
+/// places of a log have no holes: those before the page are counted, and only what is no message among them is looked at.
+/// `reach` falls from each of these to the next older one: it is the last place if nothing but it were left out.
+pub(super) const HISTORY: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entries e WHERE e.conversation_id = $1 AND e.kind = 0 AND e.deleted_at IS NULL \
-     ORDER BY e.seq DESC LIMIT $2 OFFSET $3"
-);
-pub(super) const GROUP_HISTORY: &str = concat!(
-    "SELECT ",
-    entry_columns!(),
-    " FROM entries e WHERE e.conversation_id = $1 AND e.seq >= $2 AND e.kind = 0 AND e.deleted_at IS NULL \
-     ORDER BY e.seq DESC LIMIT $3 OFFSET $4"
+    " FROM entries e \
+     WHERE e.conversation_id = $1 AND e.seq >= $4 AND e.kind = 0 AND e.deleted_at IS NULL AND e.seq <= ( \
+         SELECT c.last_seq - $3::bigint - ( \
+             SELECT count(*) FROM ( \
+                 SELECT h.seq + row_number() OVER (ORDER BY h.seq DESC) AS reach FROM entries h \
+                 WHERE h.conversation_id = $1 AND h.seq >= $4 AND (h.kind <> 0 OR h.deleted_at IS NOT NULL) AND $3 > 0) hidden \
+             WHERE hidden.reach > c.last_seq - $3) \
+         FROM conversations c WHERE c.id = $1) \
+     ORDER BY e.seq DESC LIMIT $2"
 );
 pub(super) const GROUP_JOINED: &str = "SELECT m.joined_seq FROM conversations c \
      LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = $2 AND m.left_seq IS NULL \
@@ -77,7 +91,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn dialog_history(&self, dialog: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
-        entries(&self.rows(DIALOG_HISTORY, &[&dialog.0, &page.limit(), &page.offset()]).await?)
+        self.history(dialog, Seq::ZERO, page).await
     }
 
     /// A page of a group's messages since the user joined, newest first.
@@ -93,7 +107,16 @@ impl Store {
         let rows = self.rows(GROUP_JOINED, &[&group.0, &user.0]).await?;
         let Some(row) = rows.first() else { return Ok(Err(GatewayError::UnknownGroup)) };
         let Some(joined) = row.try_get::<_, Option<i64>>(0)? else { return Ok(Err(GatewayError::NotMember)) };
-        let rows = self.rows(GROUP_HISTORY, &[&group.0, &joined, &page.limit(), &page.offset()]).await?;
-        entries(&rows).map(Ok)
+        self.history(group, Seq(joined), page).await.map(Ok)
+    }
+
+    async fn history(
+        &self,
+        conversation: ConversationId,
+        from: Seq,
+        page: Page,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let rows = self.rows(HISTORY, &[&conversation.0, &page.limit(), &page.offset(), &from.0]).await?;
+        entries(&rows)
     }
 }

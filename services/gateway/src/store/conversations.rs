@@ -12,28 +12,54 @@ use crate::domain::ids::{ConversationId, Seq, UserId};
 use crate::domain::page::{Cursor, Limit};
 use crate::domain::reply::{Role, UNREAD_MAX, Watermarks};
 
-/// The page is found in `members` and `conversations` alone; the log is visited for its rows only.
+/// What the list needs of a conversation.
+macro_rules! head_columns {
+    () => {
+        "c.id, c.name, c.low_user + c.high_user - $1 AS peer, c.last_seq, c.last_message_seq, c.last_entry_at"
+    };
+}
+/// Of dialogs that have begun: those on the page and, whatever their order within a day, all of the last day that is needed.
+macro_rules! latest_dialogs {
+    () => {
+        "AND c.kind = 0 AND c.active_on IS NOT NULL AND c.deleted_at IS NULL \
+             AND c.active_on <= coalesce(($2::timestamptz AT TIME ZONE 'UTC')::date, 'infinity') \
+             AND ($2 IS NULL OR (c.last_entry_at, c.id) < ($2, $3::bigint)) \
+         ORDER BY c.active_on DESC FETCH FIRST (SELECT $4::bigint) ROWS WITH TIES"
+    };
+}
+
+/// The page is found without the log, which is visited for its rows only: dialogs as in the list of chats, by the day of
+/// their latest entry, which is a message.
 pub(super) const CONVERSATIONS: &str = concat!(
-    "WITH page AS ( \
-         SELECT c.id, c.name, c.low_user + c.high_user - m.user_id AS peer, c.last_seq, c.last_message_seq, \
-             c.last_entry_at, m.user_id, m.role, m.joined_seq, m.read_seq, m.delivered_seq \
-         FROM members m JOIN conversations c ON c.id = m.conversation_id \
-         WHERE m.user_id = $1 AND m.left_seq IS NULL AND c.deleted_at IS NULL AND c.last_seq > 0 \
-             AND ($2::timestamptz IS NULL OR (c.last_entry_at, c.id) < ($2, $3)) \
-         ORDER BY c.last_entry_at DESC, c.id DESC LIMIT $4) \
+    "WITH mine AS ( \
+         (SELECT ",
+    head_columns!(),
+    " FROM conversations c WHERE c.low_user = $1 ",
+    latest_dialogs!(),
+    ") UNION ALL (SELECT ",
+    head_columns!(),
+    " FROM conversations c WHERE c.high_user = $1 AND c.low_user <> c.high_user ",
+    latest_dialogs!(),
+    ") UNION ALL (SELECT ",
+    head_columns!(),
+    " FROM members m JOIN conversations c ON c.id = m.conversation_id \
+          WHERE m.user_id = $1 AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL \
+              AND ($2 IS NULL OR (c.last_entry_at, c.id) < ($2, $3)))), \
+     page AS (SELECT * FROM mine ORDER BY last_entry_at DESC, id DESC LIMIT $4) \
      SELECT ",
     entry_columns!(),
-    ", page.id, page.name, page.peer, page.role, page.joined_seq, page.last_seq, page.read_seq, page.delivered_seq, \
+    ", page.id, page.name, page.peer, m.role, m.joined_seq, page.last_seq, m.read_seq, m.delivered_seq, \
          page.last_entry_at, other.read_seq, other.delivered_seq, unread.count \
      FROM page \
+     JOIN members m ON m.conversation_id = page.id AND m.user_id = $1 \
      LEFT JOIN entries e ON e.conversation_id = page.id AND e.seq = page.last_message_seq \
-         AND page.last_message_seq >= page.joined_seq \
+         AND page.last_message_seq >= m.joined_seq \
      LEFT JOIN members other ON other.conversation_id = page.id AND other.user_id = page.peer \
      CROSS JOIN LATERAL ( \
          SELECT count(*) FROM ( \
              SELECT 1 FROM entries u \
-             WHERE u.conversation_id = page.id AND u.seq > greatest(page.read_seq, page.joined_seq - 1, page.last_seq - $6) \
-                 AND u.kind = 0 AND u.sender_id <> page.user_id AND u.deleted_at IS NULL \
+             WHERE u.conversation_id = page.id AND u.seq > greatest(m.read_seq, m.joined_seq - 1, page.last_seq - $6::bigint) \
+                 AND u.kind = 0 AND u.sender_id <> $1 AND u.deleted_at IS NULL \
              ORDER BY u.seq DESC LIMIT $5) newest) unread \
      ORDER BY page.last_entry_at DESC, page.id DESC"
 );

@@ -17,7 +17,7 @@ impl Messenger {
         if !profiles.contains_key(&peer) {
             return Err(GatewayError::UnknownUser);
         }
-        let Some(dialog) = self.store.find_dialog(user, peer).await? else {
+        let Some(dialog) = self.known_dialog(user, peer).await? else {
             return Ok(Reply::DialogHistory(Vec::new()));
         };
         let entries = self.store.dialog_history(dialog, page).await?;

@@ -84,6 +84,23 @@ impl Messenger {
         Ok(address)
     }
 
+    /// The dialog of two users, if they have one.
+    pub(super) async fn known_dialog(
+        &self,
+        user: UserId,
+        peer: UserId,
+    ) -> Result<Option<ConversationId>, GatewayError> {
+        let pair = (user.min(peer), user.max(peer));
+        if let Some(dialog) = self.dialogs.get(&pair) {
+            return Ok(Some(dialog));
+        }
+        let found = self.store.find_dialog(user, peer).await?;
+        if let Some(dialog) = found {
+            self.dialogs.insert(pair, dialog);
+        }
+        Ok(found)
+    }
+
     /// The dialog of two users; their first message begins it.
     async fn dialog(&self, user: UserId, peer: UserId) -> Result<ConversationId, GatewayError> {
         let pair = (user.min(peer), user.max(peer));

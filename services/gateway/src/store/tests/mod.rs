@@ -5,6 +5,7 @@ mod comeback;
 mod conversations;
 mod groups;
 mod lag;
+mod lists;
 mod log;
 mod marks;
 mod membership;
@@ -150,8 +151,7 @@ async fn every_statement_fits_the_schema() {
         groups::LEAVE_GROUP,
         groups::CONVERSATIONS_OF,
         chats::CHATS,
-        chats::DIALOG_HISTORY,
-        chats::GROUP_HISTORY,
+        chats::HISTORY,
         chats::GROUP_JOINED,
         log::ENTRIES_BETWEEN,
         log::OLDEST_UNSWEPT,

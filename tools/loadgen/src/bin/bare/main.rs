@@ -8,6 +8,7 @@ mod pace;
 mod postgres;
 mod redis;
 mod rows;
+mod seed;
 
 use std::io::Write as _;
 
@@ -15,7 +16,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
-/// Measures what a messenger is built on, with rows and frames like its own. Prints JSON.
+/// Measures what a messenger is built on, with rows and frames like its own, and makes it a large log. Prints JSON.
 #[derive(Debug, Parser)]
 #[command(name = "bare")]
 struct Arguments {
@@ -35,17 +36,19 @@ enum Part {
     Redis(redis::Options),
     /// Messages a second that WebSockets carry to a server and back, with nothing behind them
     Echo(echo::Options),
+    /// Fills the messenger's database with a large log, for `loadgen reads`
+    Seed(seed::Options),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().part {
         Part::Postgres(options) => {
-            let url = database_url(options.database_url.as_ref())?;
+            let url = given(options.database_url.as_ref(), "DATABASE_URL")?;
             print(&single()?.block_on(postgres::run(&url, &options))?)
         }
         Part::Fsync(options) => print(&fsync::run(&options)?.report()),
         Part::Commit(options) => {
-            let url = database_url(options.database_url.as_ref())?;
+            let url = given(options.database_url.as_ref(), "DATABASE_URL")?;
             print(&single()?.block_on(commit::run(&url, &options))?.report())
         }
         Part::Redis(options) => print(&single()?.block_on(redis::run(&options))?),
@@ -53,6 +56,11 @@ fn main() -> Result<()> {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             print(&runtime.block_on(echo::run(&options))?)
+        }
+        Part::Seed(options) => {
+            let messages = given(options.database_url.as_ref(), "DATABASE_URL")?;
+            let accounts = given(options.accounts_url.as_ref(), "ACCOUNTS_DATABASE_URL")?;
+            print(&single()?.block_on(seed::run(&messages, &accounts, &options))?)
         }
     }
 }
@@ -62,9 +70,9 @@ fn single() -> Result<Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-fn database_url(option: Option<&String>) -> Result<String> {
-    let variable = || std::env::var_os("DATABASE_URL")?.into_string().ok();
-    option.cloned().or_else(variable).context("DATABASE_URL is needed")
+fn given(option: Option<&String>, variable: &str) -> Result<String> {
+    let value = || std::env::var_os(variable)?.into_string().ok();
+    option.cloned().or_else(value).with_context(|| format!("{variable} is needed"))
 }
 
 fn print(result: &impl serde::Serialize) -> Result<()> {
