@@ -1,5 +1,6 @@
 //! Addresses and environment of accounts and the gateways.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::process::Command;
 
@@ -7,6 +8,9 @@ use anyhow::{Context as _, Result};
 use messenger_backing::free_ports;
 
 use crate::system::{Servers, Setup};
+
+/// How many threads a gateway works with.
+const THREADS: &str = "GATEWAY_THREADS";
 
 /// Ports on 127.0.0.1 of one service.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +91,17 @@ pub(super) fn gateway(
         .env("GATEWAY_HTTP_ADDR", loopback(listeners.http))
         .env("GATEWAY_ADMIN_ADDR", loopback(listeners.admin))
         .env("GATEWAY_NODE", format!("gateway-{number}"));
+    if std::env::var_os(THREADS).is_none() {
+        command.env(THREADS, threads(addresses.gateways.len()).to_string());
+    }
     command
+}
+
+/// Threads of each of so many gateways on this machine: its share of the processors. More of them would only pass work
+/// back and forth.
+fn threads(gateways: usize) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (processors / gateways.max(1)).max(1)
 }
 
 fn service(program: &Path, task: &str, setup: &Setup) -> Command {
@@ -126,5 +140,11 @@ mod tests {
         assert_eq!(addresses.accounts.http, 3000);
         let public: Vec<u16> = addresses.gateways.iter().map(|gateway| gateway.http).collect();
         assert_eq!(public, [3001, 3002, 3003]);
+    }
+
+    #[test]
+    fn gateways_share_the_processors_and_each_has_one() {
+        let processors = std::thread::available_parallelism().expect("processors").get();
+        assert_eq!((threads(1), threads(processors), threads(1_000)), (processors, 1, 1));
     }
 }
