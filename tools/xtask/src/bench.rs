@@ -45,6 +45,11 @@ const PAGE: &str = "report.html";
 /// Open files of one process that the scenarios with many sockets need: half of the sockets, and more.
 const FILES: u64 = 16_384;
 
+/// A PostgreSQL that has run for a while has files of its log to use again, and seldom writes a checkpoint. A new one makes
+/// each file first, at the cost of the first loads.
+const STEADY: [(&str, &str); 3] =
+    [("min_wal_size", "2GB"), ("max_wal_size", "4GB"), ("checkpoint_timeout", "30min")];
+
 /// What is measured.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -85,7 +90,8 @@ pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Re
     allow_files(console)?;
     let place = project.home()?.claim("bench").context("another `cargo xtask bench` is running")?;
     place.clear()?;
-    let preparing = system::prepare(place, Needs::default(), *console);
+    let needs = Needs { postgres: &STEADY, ..Needs::default() };
+    let preparing = system::prepare(place, needs, *console);
     console.step("building the services and the load generator (a first build takes minutes)");
     let [accounts, gateway] = system::PACKAGES;
     project.build(options.profile, &[accounts, gateway, PROGRAMS], &interrupt)?;

@@ -55,6 +55,7 @@ pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Re
         database_url: options.database_url.clone(),
         redis_url: options.redis_url.clone(),
         proxy: true,
+        postgres: &[],
     };
     let preparing = system::prepare(place, needs, *console);
     console.step("building accounts and gateway (a first build takes minutes)");

@@ -23,6 +23,8 @@ pub(crate) struct Needs {
     pub(crate) redis_url: Option<String>,
     /// Whether HAProxy is to stand in front, if it can be had.
     pub(crate) proxy: bool,
+    /// Settings of a private PostgreSQL, beside the usual ones.
+    pub(crate) postgres: &'static [(&'static str, &'static str)],
 }
 
 /// Running servers, and the load balancer's program if there is one.
@@ -74,6 +76,7 @@ fn start(place: &Place, needs: Needs, console: Console) -> Result<Servers> {
     let mut options = PostgresOptions::new(place, Durability::Durable);
     options.databases = &[DATABASE];
     options.url.clone_from(&needs.database_url);
+    options.settings = needs.postgres;
     let mut postgres = Postgres::start(options, &progress).context("PostgreSQL")?;
     if let Some(server) = postgres.server() {
         console.step(&format!("PostgreSQL runs on port {}", server.port()));
