@@ -1,4 +1,4 @@
--- What a message costs the database, measured: a statement with one row takes its own, short way, and what never changes
+-- What a message costs the database, measured: a statement with few rows takes its own, short way, and what never changes
 -- is not checked with each message.
 
 -- A CHECK is parsed anew by every statement that updates the row, whatever it changes. As triggers the same rules run
@@ -23,8 +23,8 @@ ALTER TABLE conversations DROP CONSTRAINT conversations_shape, DROP CONSTRAINT c
 -- 5 there is nothing at the target, 6 busy: somebody holds the conversation's row. Without p_wait nothing is stored of
 -- a busy conversation, whatever else the batch has of it, so its order is not touched; with p_wait there is none.
 --
--- A single row is judged by the same rules in the same order as many, without the executor's preparations for many, which
--- cost more than the row itself.
+-- Up to three rows are judged one by one, by the same rules in the same order as many: the executor's preparations for
+-- many cost more than these rows do. But not several that wait for locks, which are taken in the order of the ids.
 --
 -- The plan is fixed to index look-ups: statistics of a table that was empty a minute ago must not decide.
 CREATE OR REPLACE FUNCTION send_messages(
@@ -41,64 +41,77 @@ DECLARE
     v_busy bigint[] := '{}';
     v_conversation record;
     v_first record;
-    v_is_member boolean := true;
     v_xid xid8;
 BEGIN
-    IF cardinality(p_conversation) = 1 THEN
-        IF p_wait THEN
-            SELECT c.id, c.kind, c.low_user, c.high_user, c.last_seq, c.last_xid, c.deleted_at INTO v_conversation FROM conversations c WHERE c.id = p_conversation[1] FOR NO KEY UPDATE;
-        ELSE
-            SELECT c.id, c.kind, c.low_user, c.high_user, c.last_seq, c.last_xid, c.deleted_at INTO v_conversation FROM conversations c WHERE c.id = p_conversation[1]
-            FOR NO KEY UPDATE SKIP LOCKED;
-        END IF;
-        IF v_conversation.id IS NULL THEN
-            PERFORM 1 FROM conversations c WHERE c.id = p_conversation[1];
-            status := CASE WHEN FOUND THEN 6 ELSE 4 END;
-        ELSIF v_conversation.deleted_at IS NOT NULL
-            OR (p_recipient[1] IS NULL) <> (v_conversation.kind = 1)
-            OR least(p_sender[1], p_recipient[1]) <> v_conversation.low_user
-            OR greatest(p_sender[1], p_recipient[1]) <> v_conversation.high_user THEN
-            status := 4;
-        ELSE
+    IF cardinality(p_conversation) = 1 OR (cardinality(p_conversation) <= 3 AND NOT p_wait) THEN
+        FOR i IN 1 .. cardinality(p_conversation) LOOP
+            seq := NULL;
+            id := NULL;
+            created_at := NULL;
+            IF p_wait THEN
+                SELECT c.id, c.kind, c.low_user, c.high_user, c.last_seq, c.last_xid, c.deleted_at INTO v_conversation
+                FROM conversations c WHERE c.id = p_conversation[i] FOR NO KEY UPDATE;
+            ELSE
+                SELECT c.id, c.kind, c.low_user, c.high_user, c.last_seq, c.last_xid, c.deleted_at INTO v_conversation
+                FROM conversations c WHERE c.id = p_conversation[i] FOR NO KEY UPDATE SKIP LOCKED;
+            END IF;
+            IF v_conversation.id IS NULL OR p_conversation[i] = ANY (v_busy) THEN
+                PERFORM 1 FROM conversations c WHERE c.id = p_conversation[i];
+                status := CASE WHEN FOUND THEN 6 ELSE 4 END;
+                v_busy := v_busy || p_conversation[i];
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+            IF v_conversation.deleted_at IS NOT NULL
+                OR (p_recipient[i] IS NULL) <> (v_conversation.kind = 1)
+                OR least(p_sender[i], p_recipient[i]) <> v_conversation.low_user
+                OR greatest(p_sender[i], p_recipient[i]) <> v_conversation.high_user THEN
+                status := 4;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
             SELECT x.seq, x.id, x.created_at, x.body, x.target_seq INTO v_first FROM entries x
-            WHERE x.conversation_id = p_conversation[1] AND x.sender_id = p_sender[1] AND x.client_id = p_client[1];
+            WHERE x.conversation_id = p_conversation[i] AND x.sender_id = p_sender[i] AND x.client_id = p_client[i];
             IF FOUND THEN
                 status := 2;
-                IF v_first.body = p_body[1] AND v_first.target_seq IS NOT DISTINCT FROM p_target[1] THEN
+                IF v_first.body = p_body[i] AND v_first.target_seq IS NOT DISTINCT FROM p_target[i] THEN
                     status := 1;
                     seq := v_first.seq;
                     id := v_first.id;
                     created_at := v_first.created_at;
                 END IF;
-            ELSE
-                IF v_conversation.kind = 1 THEN
-                    PERFORM 1 FROM members m
-                    WHERE m.conversation_id = p_conversation[1] AND m.user_id = p_sender[1] AND m.left_seq IS NULL;
-                    v_is_member := FOUND;
-                END IF;
-                IF NOT v_is_member THEN
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+            IF v_conversation.kind = 1 THEN
+                PERFORM 1 FROM members m
+                WHERE m.conversation_id = p_conversation[i] AND m.user_id = p_sender[i] AND m.left_seq IS NULL;
+                IF NOT FOUND THEN
                     status := 3;
-                ELSIF p_target[1] NOT BETWEEN 1 AND v_conversation.last_seq THEN
-                    status := 5;
-                ELSE
-                    status := 0;
-                    seq := v_conversation.last_seq + 1;
-                    id := nextval('entry_ids');
-                    created_at := clock_timestamp();
-                    v_xid := label(v_conversation.last_xid);
-                    INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id,
-                        target_seq, body, xid, created_at)
-                    VALUES (p_conversation[1], send_messages.seq, p_uuid[1], send_messages.id, 0, p_sender[1],
-                        p_recipient[1], p_client[1], p_target[1], p_body[1], v_xid, send_messages.created_at);
-                    UPDATE conversations c
-                    SET last_seq = send_messages.seq, last_message_seq = send_messages.seq,
-                        last_entry_at = send_messages.created_at, last_message_at = send_messages.created_at,
-                        last_xid = v_xid
-                    WHERE c.id = p_conversation[1];
+                    RETURN NEXT;
+                    CONTINUE;
                 END IF;
             END IF;
-        END IF;
-        RETURN NEXT;
+            IF p_target[i] NOT BETWEEN 1 AND v_conversation.last_seq THEN
+                status := 5;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+            status := 0;
+            seq := v_conversation.last_seq + 1;
+            id := nextval('entry_ids');
+            created_at := clock_timestamp();
+            v_xid := label(v_conversation.last_xid);
+            INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, target_seq,
+                body, xid, created_at)
+            VALUES (p_conversation[i], send_messages.seq, p_uuid[i], send_messages.id, 0, p_sender[i], p_recipient[i],
+                p_client[i], p_target[i], p_body[i], v_xid, send_messages.created_at);
+            UPDATE conversations c
+            SET last_seq = send_messages.seq, last_message_seq = send_messages.seq,
+                last_entry_at = send_messages.created_at, last_message_at = send_messages.created_at, last_xid = v_xid
+            WHERE c.id = p_conversation[i];
+            RETURN NEXT;
+        END LOOP;
         RETURN;
     END IF;
     IF p_wait THEN

@@ -1,4 +1,4 @@
-//! A statement with one row takes a way of its own: it must judge as the one for many does.
+//! A statement with few rows takes a way of its own: it must judge as the one for many does.
 
 use super::*;
 
@@ -61,17 +61,21 @@ fn drafts([dialog, group, deleted, own]: [ConversationId; 4]) -> Vec<Draft> {
 }
 
 #[tokio::test]
-async fn a_row_alone_is_judged_as_among_others() {
+async fn few_rows_are_judged_as_many() {
     let (alone, among) = (fixture().await, fixture().await);
     let stages = (stage(&alone).await, stage(&among).await);
     assert_eq!(stages.0, stages.1);
     let filler = among.dialog(8, 9).await;
-    for locked in [Locked::Skip, Locked::Wait] {
-        for draft in drafts(stages.0) {
-            let other = message(filler, 8, Some(9), "filler");
-            let single = alone.store.send(&[&draft], locked).await.unwrap();
-            let double = among.store.send(&[&draft, &other], locked).await.unwrap();
-            assert_eq!(Verdict::from(single[0]), Verdict::from(double[0]), "{draft:?}");
+    let others: Vec<_> = (0..3).map(|_| message(filler, 8, Some(9), "filler")).collect();
+    for (locked, few) in [(Locked::Skip, 1), (Locked::Wait, 1), (Locked::Skip, 2), (Locked::Skip, 3)] {
+        for drafts in drafts(stages.0).chunks(few) {
+            let drafts: Vec<_> = drafts.iter().collect();
+            let many: Vec<_> = drafts.iter().copied().chain(&others).collect();
+            let of_few = alone.store.send(&drafts, locked).await.unwrap();
+            let of_many = among.store.send(&many, locked).await.unwrap();
+            for ((draft, one), other) in drafts.iter().zip(of_few).zip(of_many) {
+                assert_eq!(Verdict::from(one), Verdict::from(other), "{draft:?}");
+            }
         }
     }
     for conversation in stages.0 {
@@ -80,14 +84,17 @@ async fn a_row_alone_is_judged_as_among_others() {
 }
 
 #[tokio::test]
-async fn a_row_alone_is_skipped_while_its_conversation_is_locked() {
+async fn few_rows_are_skipped_while_their_conversation_is_locked() {
     let fixture = fixture().await;
-    let dialog = fixture.dialog(1, 2).await;
+    let (dialog, free) = (fixture.dialog(1, 2).await, fixture.dialog(1, 3).await);
     let mut other = fixture.database.connect("messaging").await;
     let lock = other.transaction().await.unwrap();
     lock.execute("SELECT 1 FROM conversations WHERE id = $1 FOR UPDATE", &[&dialog.0]).await.unwrap();
     let draft = message(dialog, 1, Some(2), "one");
     assert_eq!(fixture.store.send(&[&draft], Locked::Skip).await.unwrap(), [Outcome::Busy]);
+    let other = message(free, 1, Some(3), "two");
+    let outcomes = fixture.store.send(&[&draft, &other, &draft], Locked::Skip).await.unwrap();
+    assert_eq!((outcomes[0], stored_seq(&outcomes[1]), outcomes[2]), (Outcome::Busy, 1, Outcome::Busy));
     lock.commit().await.unwrap();
     assert_eq!(stored_seq(&fixture.store.send(&[&draft], Locked::Skip).await.unwrap()[0]), 1);
 }

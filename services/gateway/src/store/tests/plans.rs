@@ -56,7 +56,7 @@ async fn nothing_hot_touches_more_than_its_answer_needs() {
         ("group_history", HISTORY, "(20001, 20, 0, 1)", 40),
         ("early_group_history", HISTORY, "(20001, 5, 20, 1)", 50),
         ("group_joined", GROUP_JOINED, "(20001, 1)", 10),
-        ("conversations_of", groups::CONVERSATIONS_OF, "('{1, 2}', 999999999)", 10_000),
+        ("conversations_of", groups::CONVERSATIONS_OF, "('{1, 2}', 999999999)", 400),
         ("find_dialog", groups::FIND_DIALOG, "(1, 110)", 5),
         ("entries_between", log::ENTRIES_BETWEEN, "(77, 10, 20, 500)", 20),
         ("oldest_unswept", log::OLDEST_UNSWEPT, "(1000)", 10),
