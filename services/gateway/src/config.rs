@@ -243,12 +243,6 @@ fn lanes(env: &mut Env<'_>) -> LaneConfig {
         lanes: env.within("GATEWAY_LANES", 1, 1..=256, "send statements in flight at once"),
         queue: env.within("GATEWAY_LANE_QUEUE", 10_000, 1..=1_000_000, "sends that may wait in one lane"),
         batch: env.within("GATEWAY_LANE_BATCH", 256, 1..=10_000, "rows of one send statement at most"),
-        gather: env.millis(
-            "GATEWAY_LANE_GATHER_MS",
-            0,
-            0..=100,
-            "how long a send waits for others to share its statement when its lane is idle, milliseconds",
-        ),
         patience: env.millis(
             "GATEWAY_SEND_PATIENCE_MS",
             5_000,

@@ -6,7 +6,6 @@
 use futures_util::future::{Either, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
 
 use super::commit::Committer;
 use super::parking::Parking;
@@ -30,14 +29,19 @@ async fn wait(committer: &Committer, conversation: ConversationId, part: Vec<Job
 pub(super) async fn run(committer: &Committer, config: LaneConfig, mut jobs: mpsc::Receiver<Job>) {
     let mut parking = Parking::new(config);
     let mut in_flight = FuturesUnordered::new();
-    let mut batch: Vec<Job> = Vec::with_capacity(config.batch);
+    let mut batch = Vec::with_capacity(config.batch);
     let (mut is_open, mut is_busy) = (true, false);
-    while is_open || !in_flight.is_empty() || !batch.is_empty() {
-        let room = config.batch - batch.len();
-        let due = batch.first().map(|job| job.since + config.gather);
+    while is_open || !in_flight.is_empty() {
         tokio::select! {
-            count = jobs.recv_many(&mut batch, room), if is_open && !is_busy && room > 0 => is_open = count > 0,
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !is_busy => {}
+            count = jobs.recv_many(&mut batch, config.batch), if is_open && !is_busy => {
+                is_open = count > 0;
+                let part = parking.keep_parked(std::mem::take(&mut batch));
+                batch.reserve(config.batch);
+                if !part.is_empty() {
+                    is_busy = true;
+                    in_flight.push(Either::Left(committer.commit(part).map(Ended::Lane)));
+                }
+            }
             Some(ended) = in_flight.next() => match ended {
                 Ended::Lane(locked) => {
                     is_busy = false;
@@ -50,19 +54,5 @@ pub(super) async fn run(committer: &Committer, config: LaneConfig, mut jobs: mps
                 },
             }
         }
-        if !is_busy && (!is_open || is_ripe(&batch, config)) {
-            let part = parking.keep_parked(std::mem::take(&mut batch));
-            batch.reserve(config.batch);
-            if !part.is_empty() {
-                is_busy = true;
-                in_flight.push(Either::Left(committer.commit(part).map(Ended::Lane)));
-            }
-        }
     }
-}
-
-/// Whether the batch goes now: it is full, or its first job has waited long enough for company.
-fn is_ripe(batch: &[Job], config: LaneConfig) -> bool {
-    let is_due = |job: &Job| config.gather.is_zero() || Instant::now() >= job.since + config.gather;
-    batch.len() == config.batch || batch.first().is_some_and(is_due)
 }

@@ -1,7 +1,7 @@
 //! Group commit: sends of many sockets share one statement.
 //!
 //! A lane takes whatever queued while its previous statement was in flight. No timer is needed: an idle lane commits
-//! at once, a busy one in large batches; one that is told to gather trades latency for less work of the database. A conversation always takes the same lane, so the order of enqueueing is the
+//! at once, a busy one in large batches. A conversation always takes the same lane, so the order of enqueueing is the
 //! order in the log. One whose row somebody else has locked is parked, and delays no other. Invariant: a send is
 //! answered after its commit, never before.
 
@@ -35,8 +35,6 @@ pub struct LaneConfig {
     pub queue: usize,
     /// Rows of one statement at most.
     pub batch: usize,
-    /// How long a send waits for others in an idle lane, to share their statement. Zero: not at all.
-    pub gather: Duration,
     /// How long a send may wait for the database before it is refused.
     pub patience: Duration,
     /// Statements of all lanes that may wait for locked conversations at once.

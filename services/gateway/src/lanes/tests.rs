@@ -47,15 +47,8 @@ impl Drop for Fixture {
     }
 }
 
-const CONFIG: LaneConfig = LaneConfig {
-    lanes: 1,
-    queue: 10_000,
-    batch: 64,
-    gather: Duration::ZERO,
-    patience: ROOM,
-    waits: 2,
-    parked: 5_000,
-};
+const CONFIG: LaneConfig =
+    LaneConfig { lanes: 1, queue: 10_000, batch: 64, patience: ROOM, waits: 2, parked: 5_000 };
 
 async fn fixture(config: LaneConfig) -> Fixture {
     let database = messenger_support::database().await;
@@ -259,25 +252,4 @@ async fn patience_and_room_hold_for_parked_sends() {
     lock.release().await;
     answered(fixture.submit(&draft(&dialogs, 0, "again"))).await.unwrap();
     assert_eq!(fixture.texts(dialogs[0]).await, ["again"]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lane_that_gathers_waits_for_company_and_no_longer() {
-    let gather = Duration::from_secs(3);
-    let fixture = fixture(LaneConfig { gather, batch: 8, ..CONFIG }).await;
-    let dialogs = fixture.dialogs(2).await;
-    let start = Instant::now();
-    let first = fixture.submit(&draft(&dialogs, 0, "first"));
-    tokio::time::sleep(gather / 4).await;
-    let second = fixture.submit(&draft(&dialogs, 1, "second"));
-    answered(first).await.unwrap();
-    answered(second).await.unwrap();
-    assert!((gather..gather * 2).contains(&start.elapsed()), "one statement stores both");
-    let full: Vec<_> =
-        (0..8).map(|number| fixture.submit(&draft(&dialogs, 0, &number.to_string()))).collect();
-    let start = Instant::now();
-    for answer in full {
-        answered(answer).await.unwrap();
-    }
-    assert!(start.elapsed() < gather, "a full batch waits for nobody");
 }

@@ -152,15 +152,8 @@ async fn replica() -> Replica {
     let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
     let delivery =
         Delivery::start(delivery_config, hub, Arc::new(NoBus), store.clone(), Arc::clone(&directory), &tasks);
-    let lane_config = LaneConfig {
-        lanes: 1,
-        queue: 1_000,
-        batch: 64,
-        gather: Duration::ZERO,
-        patience: PATIENCE,
-        waits: 2,
-        parked: 1_000,
-    };
+    let lane_config =
+        LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE, waits: 2, parked: 1_000 };
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
     let limits =
         usecase::Limits { group_members: 10, conversations: 10, dialogs_cached: 100, receipt_members: 5 };

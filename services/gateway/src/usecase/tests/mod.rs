@@ -93,15 +93,8 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
         Arc::clone(&directory),
         &tasks,
     );
-    let lane_config = LaneConfig {
-        lanes: 1,
-        queue: 1_000,
-        batch: 64,
-        gather: Duration::ZERO,
-        patience: PATIENCE,
-        parked: 1_000,
-        waits: 2,
-    };
+    let lane_config =
+        LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE, parked: 1_000, waits: 2 };
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
     let limits = Limits { group_members: 5, conversations: 50, dialogs_cached: 100, receipt_members: 2 };
     let messenger = Messenger::new(store, lanes, delivery, directory, limits);
