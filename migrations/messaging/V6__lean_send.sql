@@ -24,7 +24,8 @@ ALTER TABLE conversations DROP CONSTRAINT conversations_shape, DROP CONSTRAINT c
 -- a busy conversation, whatever else the batch has of it, so its order is not touched; with p_wait there is none.
 --
 -- Up to three rows are judged one by one, by the same rules in the same order as many: the executor's preparations for
--- many cost more than these rows do. But not several that wait for locks, which are taken in the order of the ids.
+-- many cost more than these rows do. So are rows of which several have the same client id: the first that is stored is
+-- found by the others. Locks of many are taken in the order of the ids.
 --
 -- The plan is fixed to index look-ups: statistics of a table that was empty a minute ago must not decide.
 CREATE OR REPLACE FUNCTION send_messages(
@@ -41,9 +42,25 @@ DECLARE
     v_busy bigint[] := '{}';
     v_conversation record;
     v_first record;
+    v_apart boolean;
     v_xid xid8;
 BEGIN
-    IF cardinality(p_conversation) = 1 OR (cardinality(p_conversation) <= 3 AND NOT p_wait) THEN
+    v_apart := cardinality(p_conversation) = 1 OR (cardinality(p_conversation) <= 3 AND NOT p_wait);
+    IF NOT v_apart THEN
+        IF p_wait THEN
+            v_locked := ARRAY(SELECT c.id FROM conversations c WHERE c.id = ANY (p_conversation)
+                ORDER BY c.id FOR NO KEY UPDATE);
+        ELSE
+            v_locked := ARRAY(SELECT c.id FROM conversations c WHERE c.id = ANY (p_conversation)
+                ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED);
+        END IF;
+        -- Seldom are there any, so that counting first spares the comparison of each with each.
+        IF cardinality(v_locked) < (SELECT count(DISTINCT u) FROM unnest(p_conversation) u) THEN
+            v_busy := ARRAY(SELECT DISTINCT u FROM unnest(p_conversation) u WHERE u <> ALL (v_locked));
+        END IF;
+        v_apart := cardinality(p_client) > (SELECT count(DISTINCT u) FROM unnest(p_client) u);
+    END IF;
+    IF v_apart THEN
         FOR i IN 1 .. cardinality(p_conversation) LOOP
             seq := NULL;
             id := NULL;
@@ -114,17 +131,6 @@ BEGIN
         END LOOP;
         RETURN;
     END IF;
-    IF p_wait THEN
-        v_locked := ARRAY(SELECT c.id FROM conversations c WHERE c.id = ANY (p_conversation)
-            ORDER BY c.id FOR NO KEY UPDATE);
-    ELSE
-        v_locked := ARRAY(SELECT c.id FROM conversations c WHERE c.id = ANY (p_conversation)
-            ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED);
-    END IF;
-    -- Seldom are there any, so that counting first spares the comparison of each with each.
-    IF cardinality(v_locked) < (SELECT count(DISTINCT u) FROM unnest(p_conversation) u) THEN
-        v_busy := ARRAY(SELECT DISTINCT u FROM unnest(p_conversation) u WHERE u <> ALL (v_locked));
-    END IF;
     v_now := clock_timestamp();
     RETURN QUERY
     WITH judged AS (
@@ -150,40 +156,25 @@ BEGIN
         -- The two of a dialog are known from its row; a null key makes the look-up an empty one.
         LEFT JOIN members who ON who.conversation_id = u.c AND who.user_id = CASE conv.kind WHEN 1 THEN u.s END
             AND who.left_seq IS NULL
-    ), turned AS (
-        -- The first of several rows with the same client id is stored, the others are retries of it. Only those that
-        -- may be stored compare: a refused row is nobody's first.
-        SELECT j.*, row_number() OVER same AS turn, first_value(j.b) OVER same AS first_body,
-            first_value(j.t) OVER same AS first_target
-        FROM judged j
-        WINDOW same AS (PARTITION BY j.c, j.s, j.m, j.verdict ORDER BY j.n)
-    ), placed AS (
-        SELECT t.*, t.verdict = 0 AND t.turn = 1 AS fresh,
-            t.last_seq + count(*) FILTER (WHERE t.verdict = 0 AND t.turn = 1)
-                OVER (PARTITION BY t.c ORDER BY t.n) AS new_seq,
-            CASE WHEN t.verdict = 0 AND t.turn = 1 THEN nextval('entry_ids') END AS new_id
-        FROM turned t
     ), answered AS MATERIALIZED (
-        SELECT p.n, p.c, p.s, p.r, p.m, p.k, p.b, p.t, p.xid, p.fresh,
-            CASE
-                WHEN p.verdict = 0 AND NOT p.fresh THEN
-                    CASE WHEN p.b = p.first_body AND p.t IS NOT DISTINCT FROM p.first_target THEN 1 ELSE 2 END
-                ELSE p.verdict
-            END AS verdict,
-            CASE p.verdict WHEN 0 THEN first_value(p.new_seq) OVER same WHEN 1 THEN p.old_seq END AS seq,
-            CASE p.verdict WHEN 0 THEN first_value(p.new_id) OVER same WHEN 1 THEN p.old_id END AS id,
-            CASE p.verdict WHEN 0 THEN v_now WHEN 1 THEN p.old_at END AS created_at
-        FROM placed p
-        WINDOW same AS (PARTITION BY p.c, p.s, p.m, p.verdict ORDER BY p.n)
+        SELECT j.n, j.c, j.s, j.r, j.m, j.k, j.b, j.t, j.xid, j.verdict,
+            CASE j.verdict
+                WHEN 0 THEN j.last_seq + count(*) FILTER (WHERE j.verdict = 0) OVER (PARTITION BY j.c ORDER BY j.n)
+                WHEN 1 THEN j.old_seq
+            END AS seq,
+            CASE j.verdict WHEN 0 THEN nextval('entry_ids') WHEN 1 THEN j.old_id END AS id,
+            CASE j.verdict WHEN 0 THEN v_now WHEN 1 THEN j.old_at END AS created_at
+        FROM judged j
     ), stored AS (
         INSERT INTO entries
             (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, target_seq, body, xid, created_at)
-        SELECT a.c, a.seq, a.k, a.id, 0, a.s, a.r, a.m, a.t, a.b, a.xid, a.created_at FROM answered a WHERE a.fresh
+        SELECT a.c, a.seq, a.k, a.id, 0, a.s, a.r, a.m, a.t, a.b, a.xid, a.created_at FROM answered a
+        WHERE a.verdict = 0
     ), moved AS (
         UPDATE conversations c
         SET last_seq = f.top, last_message_seq = f.top, last_entry_at = v_now, last_message_at = v_now,
             last_xid = f.xid
-        FROM (SELECT a.c, a.xid, max(a.seq) AS top FROM answered a WHERE a.fresh GROUP BY a.c, a.xid) f
+        FROM (SELECT a.c, a.xid, max(a.seq) AS top FROM answered a WHERE a.verdict = 0 GROUP BY a.c, a.xid) f
         WHERE c.id = f.c
     )
     SELECT a.verdict::smallint, a.seq, a.id, a.created_at FROM answered a ORDER BY a.n;
