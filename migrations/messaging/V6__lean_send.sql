@@ -25,7 +25,8 @@ ALTER TABLE conversations DROP CONSTRAINT conversations_shape, DROP CONSTRAINT c
 --
 -- Up to three rows are judged one by one, by the same rules in the same order as many: the executor's preparations for
 -- many cost more than these rows do. So are rows of which several have the same client id: the first that is stored is
--- found by the others. Locks of many are taken in the order of the ids.
+-- found by the others. Whether a target may be an entry of the same batch, whose place nobody has been told yet, is
+-- undefined. Locks of many are taken in the order of the ids.
 --
 -- The plan is fixed to index look-ups: statistics of a table that was empty a minute ago must not decide.
 CREATE OR REPLACE FUNCTION send_messages(

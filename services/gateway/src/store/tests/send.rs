@@ -201,7 +201,7 @@ async fn a_reply_names_an_entry_that_there_is() {
     let reply = |target| Draft { target: Some(Seq(target)), ..message(dialog, 2, Some(1), "reply") };
     let good = reply(1);
     let other_target = Draft { target: None, ..good.clone() };
-    let drafts = [reply(0), good.clone(), reply(2), reply(-1), good.clone(), other_target.clone()];
+    let drafts = [reply(0), good.clone(), reply(9), reply(-1), good.clone(), other_target.clone()];
     let outcomes = fixture.send(&drafts).await;
     assert_eq!([outcomes[0], outcomes[2], outcomes[3]], [Outcome::UnknownTarget; 3]);
     let Outcome::Stored { seq, id, created_at } = outcomes[1] else { panic!("{:?}", outcomes[1]) };
