@@ -1,7 +1,7 @@
 //! A few threads that take only what everybody else on the machine leaves. Knows nothing of passwords.
 //!
 //! They have the lowest priority, so whatever answers somebody runs first: the runtime's own threads, gateways, the
-//! database. The priority is one of Linux; elsewhere the threads are like any other.
+//! database. What they lock is held for moments only. The priority is one of Linux; elsewhere the threads are like any other.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,20 +64,30 @@ fn serve(queue: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// On Linux niceness is a thread's own; elsewhere it would be that of the whole process.
+/// Niceness alone is too little: Linux lets such a thread finish its slice of some milliseconds before one that wakes. A
+/// thread of the idle policy gives way at once. Niceness is for systems that refuse the policy. Both are the thread's own.
 #[cfg(target_os = "linux")]
 fn yield_to_all() {
+    use thread_priority::ThreadPriority;
+    use thread_priority::unix::{
+        NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+    };
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    // Sets the niceness to 0 too, therefore first.
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        tracing::warn!(?error, "could not set the idle policy for password hashes");
+    }
     if let Err(error) = rustix::process::nice(LEAST) {
-        tracing::warn!(%error, "passwords are hashed at normal priority");
+        tracing::warn!(%error, "could not set the niceness of password hashes");
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn yield_to_all() {}
-
-/// The lowest priority: about a seventieth of a usual thread's share.
+/// The lowest priority that niceness has.
 #[cfg(target_os = "linux")]
 const LEAST: i32 = 19;
+
+#[cfg(not(target_os = "linux"))]
+fn yield_to_all() {}
 
 #[cfg(test)]
 mod tests {
@@ -85,16 +95,24 @@ mod tests {
 
     use super::*;
 
+    /// Niceness and policy of this thread, as proc(5) tells them.
+    #[cfg(target_os = "linux")]
+    fn priority() -> (String, String) {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        (fields[16].to_owned(), fields[38].to_owned())
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn only_the_workers_have_the_lowest_priority() {
-        let niceness = || rustix::process::getpriority_process(None).unwrap();
-        let before = niceness();
+        let before = priority();
         let workers = Workers::start(1).unwrap();
         let (tell, told) = channel();
-        workers.run(move || tell.send(niceness()).unwrap()).unwrap();
-        assert_eq!(told.recv(), Ok(LEAST));
-        assert_eq!(niceness(), before);
+        workers.run(move || tell.send(priority()).unwrap()).unwrap();
+        let idle = "5";
+        assert_eq!(told.recv(), Ok((LEAST.to_string(), idle.to_owned())));
+        assert_eq!(priority(), before);
     }
 
     #[test]
