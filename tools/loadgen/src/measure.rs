@@ -35,6 +35,8 @@ struct Shared {
 pub(crate) enum Phase {
     /// The traffic alone.
     Calm,
+    /// The same as in `Loaded` but for what the scenario is about.
+    Control,
     /// What the scenario does to it.
     Loaded,
 }
@@ -164,7 +166,11 @@ impl Meters {
 
     /// Of the phases in order: calm, loaded.
     pub(crate) fn latencies(&self) -> [Latency; 2] {
-        [Phase::Calm, Phase::Loaded].map(|phase| Latency::of(&self.of(phase).latency))
+        [Phase::Calm, Phase::Loaded].map(|phase| self.latency(phase))
+    }
+
+    pub(crate) fn latency(&self, phase: Phase) -> Latency {
+        Latency::of(&self.of(phase).latency)
     }
 
     /// Events in a second since the start, counted from 0.

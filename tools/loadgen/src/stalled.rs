@@ -1,4 +1,4 @@
-//! Users who open a socket and read nothing, in groups that somebody writes to.
+//! Users who open a socket and read nothing, in groups that somebody writes to; before that they read, to compare.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::measure::Errors;
+use crate::measure::{Errors, add_errors};
 use crate::population::{self, Member, Person};
 use crate::run::Run;
-use crate::squad::Dialect;
+use crate::squad::{Dialect, Squad};
 
 /// Readers of one group: few enough for any server, and for its writer to come round quickly.
 const GROUP: usize = 100;
 /// Bytes of a message that a group is flooded with.
 const FLOOD_BYTES: usize = 8 * 1024;
 /// Sockets that open, or are read in the end, at once.
-const AT_ONCE: usize = 64;
+const AT_ONCE: u32 = 64;
 /// Silence after which an open socket has got all that it will get.
 const SILENCE: Duration = Duration::from_secs(3);
 
@@ -38,11 +38,8 @@ struct Group {
     group_id: i64,
 }
 
-/// Groups whose readers are there and do not read.
-pub(crate) struct Stalled {
-    groups: Vec<Group>,
-    sockets: Vec<LeanConnection>,
-}
+/// Sockets that do not read.
+pub(crate) struct Stalled(Vec<LeanConnection>);
 
 /// What became of those who did not read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -76,8 +73,13 @@ impl Audience {
         Ok(Self { groups, readers, dialect })
     }
 
+    /// The readers' sockets, held by processes of their own that read whatever comes. None is open yet.
+    pub(crate) async fn reading(&self, run: &Run<'_>) -> Result<Squad> {
+        Squad::gather(run, &self.readers, self.dialect, AT_ONCE).await
+    }
+
     /// Opens the readers' sockets, for each of which the kernel holds about `receive_buffer` bytes.
-    pub(crate) async fn open(self, run: &Run<'_>, receive_buffer: u32) -> Result<Stalled> {
+    pub(crate) async fn stalling(&self, run: &Run<'_>, receive_buffer: u32) -> Result<Stalled> {
         let options = Options {
             receive_buffer: Some(receive_buffer),
             read_buffer: LeanConnection::READ_BUFFER,
@@ -94,12 +96,9 @@ impl Audience {
         };
         let sockets =
             stream::iter(self.readers.iter().enumerate()).map(|(index, person)| open(index, person));
-        let sockets = sockets.buffer_unordered(AT_ONCE).try_collect().await?;
-        Ok(Stalled { groups: self.groups, sockets })
+        Ok(Stalled(sockets.buffer_unordered(AT_ONCE as usize).try_collect().await?))
     }
-}
 
-impl Stalled {
     /// Writes so many bytes to every reader, evenly over `time`; what went wrong.
     pub(crate) async fn flood(&mut self, bytes: u64, time: Duration) -> Errors {
         let messages = u32::try_from(bytes.div_ceil(FLOOD_BYTES as u64)).unwrap_or(u32::MAX);
@@ -111,21 +110,23 @@ impl Stalled {
             for number in 0..messages {
                 sleep_until(start + time * number / messages).await;
                 if let Err(error) = writer.connection.request(&message).await {
-                    *errors.entry(format!("write to stalled readers: {error}")).or_default() += 1;
+                    *errors.entry(format!("write to the readers: {error}")).or_default() += 1;
                 }
             }
             errors
         });
         let mut errors = Errors::new();
         let written = join_all(writing).await;
-        written.iter().for_each(|more| crate::measure::add_errors(&mut errors, more));
+        written.iter().for_each(|more| add_errors(&mut errors, more));
         sleep_until(start + time).await;
         errors
     }
+}
 
+impl Stalled {
     /// Reads on, each socket to its end or to what was left out, or until nothing more comes.
     pub(crate) async fn wake(self) -> Found {
-        let ends = stream::iter(self.sockets).map(end).buffer_unordered(AT_ONCE);
+        let ends = stream::iter(self.0).map(end).buffer_unordered(AT_ONCE as usize);
         ends.fold(Found::default(), async |found, end| found.and(&end)).await
     }
 }

@@ -4,8 +4,9 @@ mod key_file;
 mod keys;
 mod password;
 mod token;
+mod workers;
 
 pub use key_file::{KeyFileError, load_or_create};
 pub use keys::{KeyError, Keys};
-pub use password::{HashLimits, PasswordHashes};
+pub use password::{HashLimits, HashSetupError, PasswordHashes};
 pub use token::{JWKS_MAX_AGE, TokenConfig, Tokens};

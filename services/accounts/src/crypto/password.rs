@@ -1,19 +1,23 @@
-//! Argon2id off the runtime's threads, a few at a time.
+//! Argon2id off the runtime's threads, a few at a time, behind everybody else.
 //!
 //! A hash costs tens of milliseconds and megabytes on purpose. So the number in work is bounded, the number waiting is
-//! bounded, and who waits too long is told to come back: a flood of log-ins must not take the machine.
+//! bounded, who waits too long is told to come back, and the work is of the lowest priority: a flood of log-ins must
+//! not take the machine.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use tokio::time::timeout;
 
 use crate::domain::{Error, Password};
+
+use super::workers::Workers;
 
 /// Cost of a hash and bounds of the work.
 #[derive(Debug, Clone)]
@@ -40,7 +44,19 @@ pub struct PasswordHashes {
     decoy: Arc<str>,
     admitted: Arc<Semaphore>,
     working: Arc<Semaphore>,
+    workers: Arc<Workers>,
     wait: Duration,
+}
+
+/// Why passwords cannot be hashed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum HashSetupError {
+    /// The parameters are outside of what Argon2 allows.
+    #[error("the cost of a hash")]
+    Cost(#[from] argon2::password_hash::Error),
+    /// The system gives no threads.
+    #[error("start the threads")]
+    Threads(#[from] io::Error),
 }
 
 impl fmt::Debug for PasswordHashes {
@@ -50,12 +66,13 @@ impl fmt::Debug for PasswordHashes {
 }
 
 impl PasswordHashes {
-    /// Computes the decoy, which takes as long as one hash.
+    /// Starts the threads and computes the decoy, which takes as long as one hash.
     ///
     /// # Errors
-    /// The parameters are outside of what Argon2 allows.
-    pub fn new(limits: &HashLimits) -> Result<Self, argon2::password_hash::Error> {
-        let params = Params::new(limits.memory_kib, limits.iterations, limits.parallelism, None)?;
+    /// See [`HashSetupError`].
+    pub fn new(limits: &HashLimits) -> Result<Self, HashSetupError> {
+        let params = Params::new(limits.memory_kib, limits.iterations, limits.parallelism, None)
+            .map_err(argon2::password_hash::Error::from)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = argon2.hash_password(uuid::Uuid::new_v4().as_bytes())?.to_string();
         Ok(Self {
@@ -63,6 +80,7 @@ impl PasswordHashes {
             decoy: decoy.into(),
             admitted: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
             working: Arc::new(Semaphore::new(limits.concurrency)),
+            workers: Arc::new(Workers::start(limits.concurrency)?),
             wait: limits.wait,
         })
     }
@@ -100,15 +118,23 @@ impl PasswordHashes {
     {
         let turn = self.turn().await?;
         let argon2 = self.argon2.clone();
-        let job = tokio::task::spawn_blocking(move || {
-            // The permits live as long as the work, also when the client has gone away.
-            let _turn = turn;
-            let started = Instant::now();
-            let done = job(&argon2);
-            metrics::histogram!("accounts_password_hash_seconds").record(started.elapsed().as_secs_f64());
-            done
-        });
-        job.await.map_err(|error| Error::Internal(error.into()))
+        let (answer, answered) = oneshot::channel();
+        let hash = move || {
+            let done = {
+                // The permits live as long as the work, also when the client has gone away.
+                let _turn = turn;
+                let started = Instant::now();
+                let done = job(&argon2);
+                metrics::histogram!("accounts_password_hash_seconds").record(started.elapsed().as_secs_f64());
+                done
+            };
+            // Nobody waits when the client has gone away.
+            drop(answer.send(done));
+        };
+        // There is room: a turn is one of as many as there are threads.
+        self.workers.run(hash).map_err(|error| Error::Internal(error.into()))?;
+        // Without an answer the hash has panicked.
+        answered.await.map_err(|error| Error::Internal(error.into()))
     }
 
     async fn turn(&self) -> Result<Turn, Error> {
@@ -193,6 +219,22 @@ mod tests {
         assert!(matches!(hashes.hash(Password::given("x")).await, Err(Error::Busy)));
         drop(turn);
         assert!(hashes.hash(Password::given("x")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_our_fault_and_costs_no_turn() {
+        let hashes = hashes(1, 0, Duration::from_secs(5));
+        let result = hashes.work(|_| panic!("on purpose")).await;
+        assert!(matches!(result, Err::<(), _>(Error::Internal(_))), "{result:?}");
+        assert!(hashes.hash(Password::given("x")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn all_that_may_wait_are_answered() {
+        let hashes = hashes(2, 30, Duration::from_secs(60));
+        let asked = (0..32).map(|_| hashes.hash(Password::given("x")));
+        let answers = futures_util::future::join_all(asked).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     }
 
     #[tokio::test(start_paused = true)]

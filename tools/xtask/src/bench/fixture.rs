@@ -120,8 +120,8 @@ fn storm() -> Value {
 fn slow() -> Value {
     json!({
         "scenario": {"name": "slow"}, "stalled": 1_000, "closed": 12, "residentBytesPerStalled": 280_000.0,
-        "ackCalm": latency(1_700), "ackSlow": latency(1_800), "unsent": 0,
-        "deliveryCalm": latency(2_000), "deliverySlow": latency(2_200), "breaches": breaches(), "errors": {},
+        "ackCalm": latency(1_700), "ackReading": latency(1_700), "ackSlow": latency(1_800), "unsent": 0,
+        "deliveryCalm": latency(1_000), "deliveryReading": latency(2_000), "deliverySlow": latency(2_200), "breaches": breaches(), "errors": {},
         "processes": processes([5.0, 2.0]),
     })
 }

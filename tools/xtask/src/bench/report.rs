@@ -83,8 +83,11 @@ pub(super) struct Slow {
     pub(super) closed: u64,
     pub(super) resident_bytes_per_stalled: f64,
     pub(super) ack_calm: Latency,
+    /// While the same readers read the same.
+    pub(super) ack_reading: Latency,
     pub(super) ack_slow: Latency,
     pub(super) delivery_calm: Latency,
+    pub(super) delivery_reading: Latency,
     pub(super) delivery_slow: Latency,
     pub(super) unsent: u64,
     pub(super) breaches: Breaches,

@@ -35,9 +35,11 @@ impl Report {
             }
             Self::Slow(slow) => vec![
                 ("send to reply, without", &slow.ack_calm),
-                ("send to reply, beside them", &slow.ack_slow),
+                ("send to reply, beside them reading", &slow.ack_reading),
+                ("send to reply, beside them stalled", &slow.ack_slow),
                 ("send to delivery, without", &slow.delivery_calm),
-                ("send to delivery, beside them", &slow.delivery_slow),
+                ("send to delivery, beside them reading", &slow.delivery_reading),
+                ("send to delivery, beside them stalled", &slow.delivery_slow),
             ],
             Self::Logins(logins) => vec![
                 ("send to reply, calm", &logins.ack_calm),

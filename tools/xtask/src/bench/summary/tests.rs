@@ -24,7 +24,7 @@ fn everything_is_in_its_column() {
     );
     assert_eq!(cells(&text, "idle, 20,000 sockets: memory of the gateways for a socket"), ["9.1", "KiB"]);
     assert_eq!(
-        cells(&text, "slow, 1,000 stalled readers: send to delivery, beside them")[1..3],
+        cells(&text, "slow, 1,000 stalled readers: send to delivery, beside them stalled")[1..3],
         ["2.20", "4.84"]
     );
     assert_eq!(cells(&text, "stored/s : send_messages alone"), ["0.50"]);

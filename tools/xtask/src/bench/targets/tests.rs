@@ -68,7 +68,7 @@ fn ratios_are_of_the_same_run() {
     let value = |name: &str| target(&outcome, name).value;
     assert!((value("private 32 x 8: stored, of send_messages alone") - 0.5).abs() < 1e-9);
     assert!((value("one in flight: p50 of delivery, of one commit") - 1.25).abs() < 1e-9, "600 of 480");
-    assert!((value("slow: p99 of others' delivery, of that without") - 1.1).abs() < 1e-9);
+    assert!((value("slow: p99 of others' delivery, of that beside readers") - 1.1).abs() < 1e-9);
     assert!((value("log-ins: p99 of others' reply, of that without") - 1.5).abs() < 1e-9);
     assert!((value("idle: share of sockets alive at the end") - 1.0).abs() < 1e-9);
     assert!((value("storm: all 10,000 are back after") - 4.6).abs() < 1e-9, "the slowest of three");
