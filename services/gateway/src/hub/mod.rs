@@ -8,9 +8,10 @@ mod outbox;
 pub use outbox::{About, Drained, Frame, Outbox, OutboxLimits};
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::FxBuildHasher;
 
 use crate::dialect::Dialect;
 use crate::domain::close::Close;
@@ -19,32 +20,9 @@ use crate::domain::ids::UserId;
 /// Independent locks; a power of two.
 const SHARDS: usize = 64;
 
-type Shard = HashMap<UserId, Vec<Arc<Outbox>>, BuildHasherDefault<Spread>>;
-
-/// Hashes the numbers of users. Accounts counts them up, so nobody can choose them to collide, and a hash that withstands
-/// that costs every receiver of an event as much as the queueing.
-#[derive(Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    /// The golden ratio spreads neighbours over the upper bits; the table takes its place from the lower ones.
-    fn write_u64(&mut self, number: u64) {
-        let spread = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = spread ^ (spread >> 32);
-    }
-
-    fn write_i64(&mut self, number: i64) {
-        self.write_u64(number.cast_unsigned());
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
+/// By numbers that accounts counts up, so nobody can choose them to collide: a hash that withstands that would cost every
+/// receiver of an event as much as the queueing.
+type Shard = HashMap<UserId, Vec<Arc<Outbox>>, FxBuildHasher>;
 
 /// Number of a socket on this replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
