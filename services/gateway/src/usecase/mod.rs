@@ -17,7 +17,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use crate::delivery::Delivery;
-use crate::directory::{Directory, Profile};
+use crate::directory::{Directory, DirectoryError, Profile};
 use crate::domain::caller::Caller;
 use crate::domain::command::Command;
 use crate::domain::error::GatewayError;
@@ -127,11 +127,16 @@ impl Messenger {
 
     /// How the caller is shown to others: as accounts says or, while accounts does not answer, as the token said.
     async fn author(&self, caller: &Caller) -> Author {
-        if let Some(profile) = self.directory.peek(caller.user) {
-            return profile.author();
+        let found = self.profile(caller.user).await.unwrap_or_default();
+        found.map_or_else(|| caller.claimed.clone(), |profile| profile.author())
+    }
+
+    /// What is known of the user, or else what accounts answers.
+    async fn profile(&self, user: UserId) -> Result<Option<Arc<Profile>>, DirectoryError> {
+        match self.directory.peek(user) {
+            Some(profile) => Ok(Some(profile)),
+            None => Ok(self.directory.get(&[user]).await?.remove(&user)),
         }
-        let found = self.directory.get(&[caller.user]).await.unwrap_or_default();
-        found.get(&caller.user).map_or_else(|| caller.claimed.clone(), |profile| profile.author())
     }
 
     async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>, GatewayError> {
@@ -140,11 +145,7 @@ impl Messenger {
 
     /// A user to whom something new may be sent.
     async fn require_user(&self, user: UserId) -> Result<(), GatewayError> {
-        let profile = match self.directory.peek(user) {
-            Some(profile) => Some(profile),
-            None => self.profiles(&[user]).await?.remove(&user),
-        };
-        match profile {
+        match self.profile(user).await? {
             Some(profile) if !profile.removed => Ok(()),
             _ => Err(GatewayError::UnknownUser),
         }
@@ -161,8 +162,8 @@ impl From<StoreError> for GatewayError {
     }
 }
 
-impl From<crate::directory::DirectoryError> for GatewayError {
-    fn from(error: crate::directory::DirectoryError) -> Self {
+impl From<DirectoryError> for GatewayError {
+    fn from(error: DirectoryError) -> Self {
         tracing::warn!(%error, "the directory could not be asked");
         Self::Unavailable
     }
