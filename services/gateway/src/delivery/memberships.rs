@@ -13,10 +13,8 @@ use super::Context;
 use crate::domain::ids::{UserId, Xid};
 use crate::store::{Membership, Store, StoreError};
 
-/// Handshakes that one statement reads for.
+/// Handshakes that one statement reads for, and as many that queue for the next one; those beyond wait for room.
 const BATCH: usize = 256;
-/// Handshakes that may wait; more are refused.
-const QUEUE: usize = 65_536;
 
 type Answer = Result<Vec<Membership>, StoreError>;
 
@@ -32,7 +30,7 @@ pub(super) struct Memberships(mpsc::Sender<Question>);
 impl Memberships {
     /// Starts the reader.
     pub(super) fn start(context: &Arc<Context>, tasks: &Tasks) -> Self {
-        let (questions, queue) = mpsc::channel(QUEUE);
+        let (questions, queue) = mpsc::channel(BATCH);
         tasks.spawn_essential("memberships", answer_all(Arc::clone(context), queue));
         Self(questions)
     }
@@ -41,11 +39,11 @@ impl Memberships {
     /// It may name dialogs that have rested for a while longer.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] also when too many wait.
+    /// [`StoreError`].
     pub(super) async fn of(&self, user: UserId, since: Xid) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let asked = self.0.try_send(Question { user, since, answer });
-        asked.map_err(|_| StoreError::Unavailable)?;
+        // The reader ends only after whoever asks. Should it have failed, nobody answers either.
+        let _ = self.0.send(Question { user, since, answer }).await;
         answered.await.unwrap_or(Err(StoreError::Unavailable))
     }
 }
