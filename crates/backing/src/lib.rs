@@ -25,8 +25,9 @@ pub use home::{Home, Place};
 pub use port::{free_port, free_ports};
 pub use postgres::{Durability, Postgres, PostgresOptions, PostgresServer};
 pub use process::Process;
-pub use redis::{Redis, RedisOptions, RedisServer};
+pub use redis::{ADMINISTRATOR, Redis, RedisOptions, RedisServer};
 pub use search::SearchPath;
+pub use user::random_secret;
 
 /// Called with one line of text whenever something starts that a person may have to wait for.
 pub type Progress<'a> = &'a (dyn Fn(&str) + Sync);

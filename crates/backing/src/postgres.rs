@@ -4,6 +4,8 @@ mod cluster;
 mod server;
 mod standby;
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 
 use crate::home::Place;
@@ -33,6 +35,10 @@ pub struct PostgresOptions<'a> {
     pub url: Option<String>,
     /// Databases that a new server of ours gets besides `postgres`.
     pub databases: &'a [&'a str],
+    /// Roles that our own server gets, which may log in and do nothing else yet; each has a password of its own.
+    pub roles: &'a [&'a str],
+    /// PEM files of a certificate and its key, with which our own server speaks TLS to those who ask for it.
+    pub tls: Option<[&'a Path; 2]>,
     /// Further settings of our own server (`name`, `value`); they win over the defaults.
     pub settings: &'a [(&'a str, &'a str)],
     /// Where installed binaries are looked for.
@@ -43,7 +49,8 @@ impl<'a> PostgresOptions<'a> {
     /// Our own server in `place`, from wherever its binaries are found.
     #[must_use]
     pub fn new(place: &'a Place, durability: Durability) -> Self {
-        Self { place, durability, url: None, databases: &[], settings: &[], search: SearchPath::system() }
+        let search = SearchPath::system();
+        Self { place, durability, url: None, databases: &[], roles: &[], tls: None, settings: &[], search }
     }
 }
 
@@ -82,6 +89,16 @@ impl Postgres {
         match &self.0 {
             Source::Given(url) => with_database(url, database),
             Source::Own(server) => server.url(database),
+        }
+    }
+
+    /// URL of a database of our server for one of [`PostgresOptions::roles`]; `None` when there is no such role, as at a
+    /// given server.
+    #[must_use]
+    pub fn role_url(&self, role: &str, database: &str) -> Option<String> {
+        match &self.0 {
+            Source::Given(_) => None,
+            Source::Own(server) => server.role_url(role, database),
         }
     }
 

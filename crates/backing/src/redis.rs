@@ -13,8 +13,11 @@ use crate::home::Place;
 use crate::port::{free_port, is_free};
 use crate::process::{self, Process, tail};
 use crate::search::SearchPath;
-use crate::user::random_password;
+use crate::user::random_secret;
 use crate::{Progress, wheels};
+
+/// Our own user of a server that has others.
+pub const ADMINISTRATOR: &str = "backing";
 
 const START: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(10);
@@ -33,6 +36,8 @@ pub struct RedisOptions<'a> {
     pub settings: &'a [&'a str],
     /// Its password, where several servers must have the same; else one of its own.
     pub password: Option<String>,
+    /// Lines of an ACL file. With them nobody comes in as `default`, and our own user is [`ADMINISTRATOR`].
+    pub users: &'a [&'a str],
     /// Whether it is started as a sentinel; `settings` say what it watches.
     pub sentinel: bool,
     /// Where installed binaries are looked for.
@@ -44,7 +49,7 @@ impl<'a> RedisOptions<'a> {
     #[must_use]
     pub fn new(place: &'a Place) -> Self {
         let search = SearchPath::system();
-        Self { place, url: None, settings: &[], password: None, sentinel: false, search }
+        Self { place, url: None, settings: &[], password: None, users: &[], sentinel: false, search }
     }
 }
 
@@ -83,7 +88,8 @@ impl Redis {
             place: options.place.clone(),
             program,
             settings: options.settings.iter().map(|line| (*line).to_owned()).collect(),
-            password: options.password.map_or_else(random_password, Ok)?,
+            password: options.password.map_or_else(random_secret, Ok)?,
+            users: options.users.iter().map(|line| (*line).to_owned()).collect(),
             sentinel: options.sentinel,
         };
         Ok(Self(Source::Own(Box::new(RedisServer::start(launch)?))))
@@ -94,7 +100,10 @@ impl Redis {
     pub fn url(&self) -> String {
         match &self.0 {
             Source::Given(url) => url.clone(),
-            Source::Own(server) => format!("redis://:{}@127.0.0.1:{}/", server.launch.password, server.port),
+            Source::Own(server) => {
+                let Launch { password, .. } = &server.launch;
+                format!("redis://{}:{password}@127.0.0.1:{}/", server.launch.administrator(), server.port)
+            }
         }
     }
 
@@ -130,6 +139,7 @@ struct Launch {
     program: PathBuf,
     settings: Vec<String>,
     password: String,
+    users: Vec<String>,
     sentinel: bool,
 }
 
@@ -252,12 +262,17 @@ impl Launch {
                 }
                 bail!("Redis did not start ({status}):\n{log}");
             }
-            if answers(port, &self.password) {
+            if answers(port, &format!("{} {}", self.administrator(), self.password)) {
                 return Ok(Some(process));
             }
             std::thread::sleep(LOOK);
         }
         bail!("Redis did not answer within {} s:\n{}", START.as_secs(), tail(&dir.join("log")))
+    }
+
+    /// Whose the password is; nobody in particular without users.
+    fn administrator(&self) -> &'static str {
+        if self.users.is_empty() { "" } else { ADMINISTRATOR }
     }
 
     /// In a file, because a command line can be read by every user of the machine.
@@ -266,7 +281,10 @@ impl Launch {
         let own = [
             "bind 127.0.0.1".to_owned(),
             format!("port {port}"),
-            format!("requirepass {}", self.password),
+            match self.users.is_empty() {
+                true => format!("requirepass {}", self.password),
+                false => format!("user {ADMINISTRATOR} on >{} ~* &* +@all", self.password),
+            },
             format!("dir \"{}\"", dir.display()),
             format!("pidfile \"{}\"", dir.join("pid").display()),
             "daemonize no".to_owned(),
@@ -275,7 +293,7 @@ impl Launch {
             // The default of 32 MB cuts a subscriber off that was slow for a moment.
             "client-output-buffer-limit pubsub 256mb 64mb 60".to_owned(),
         ];
-        own.iter().chain(&self.settings).map(|line| format!("{line}\n")).collect()
+        own.iter().chain(&self.users).chain(&self.settings).map(|line| format!("{line}\n")).collect()
     }
 }
 
@@ -297,11 +315,11 @@ fn remembered_port(place: &Place) -> Option<u16> {
     std::fs::read_to_string(folder(place).join("port")).ok()?.trim().parse().ok()
 }
 
-fn answers(port: u16, password: &str) -> bool {
+fn answers(port: u16, credentials: &str) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(ANSWER))?;
-        write!(stream, "AUTH {password}\r\nPING\r\n")?;
+        write!(stream, "AUTH {}\r\nPING\r\n", credentials.trim())?;
         let expected = b"+OK\r\n+PONG\r\n";
         let mut answer = [0_u8; 12];
         stream.read_exact(&mut answer)?;

@@ -51,8 +51,11 @@ impl ServerUser {
     }
 }
 
-/// 128 random bits in hexadecimal.
-pub(crate) fn random_password() -> Result<String> {
+/// 128 random bits in hexadecimal: a password, or a secret that services share.
+///
+/// # Errors
+/// When the operating system has no random bits.
+pub fn random_secret() -> Result<String> {
     let mut bytes = [0_u8; 16];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes).context("get random bytes")?;
     let mut text = String::with_capacity(2 * bytes.len());

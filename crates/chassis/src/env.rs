@@ -11,6 +11,22 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::secrets::{Mode, weakness_of_token};
+
+/// Exit code of a process that cannot be run as it is configured: EX_CONFIG of sysexits.h. Starting it again as it is
+/// does not help.
+pub const EX_CONFIG: u8 = 78;
+
+/// Marks an error, as its context, as one of the configuration: the process ends with [`EX_CONFIG`].
+#[derive(Debug, Clone, Copy)]
+pub struct Misconfigured;
+
+impl Display for Misconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("configuration")
+    }
+}
+
 /// What is wrong with the configuration, one line per key.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{}", .0.join("\n"))]
@@ -32,6 +48,7 @@ pub struct Env<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     keys: Vec<Key>,
     problems: Vec<String>,
+    mode: Mode,
 }
 
 impl fmt::Debug for Env<'_> {
@@ -43,7 +60,21 @@ impl fmt::Debug for Env<'_> {
 impl<'a> Env<'a> {
     /// A reader over `lookup`; an empty value counts as absent.
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, keys: Vec::new(), problems: Vec::new() }
+        Self { lookup, keys: Vec::new(), problems: Vec::new(), mode: Mode::Production }
+    }
+
+    /// Reads how strict to be with all that is read after it.
+    pub fn read_mode(&mut self) {
+        self.mode = self.parsed(
+            "MESSENGER_MODE",
+            Mode::Production,
+            "production, or development: start without secrets, or with weak ones",
+        );
+    }
+
+    /// Whether secrets must be there and worth their name.
+    pub fn is_strict(&self) -> bool {
+        self.mode == Mode::Production
     }
 
     /// A value without which the process cannot run. Absent: a problem, and an empty text for now.
@@ -64,6 +95,21 @@ impl<'a> Env<'a> {
     /// A secret that may be absent; it never prints.
     pub fn secret(&mut self, name: &'static str, about: &'static str) -> Option<SecretString> {
         self.optional(name, about).map(SecretString::from)
+    }
+
+    /// Secrets that services share, separated by commas. In production there must be one, and each must be a good one.
+    pub fn tokens(&mut self, name: &'static str, about: &'static str) -> Vec<SecretString> {
+        self.keys.push(Key { name, default: Some("(unset)".to_owned()), about });
+        let text = self.read(name).unwrap_or_default();
+        let tokens: Vec<&str> = text.split(',').map(str::trim).filter(|token| !token.is_empty()).collect();
+        if self.is_strict() {
+            if tokens.is_empty() {
+                self.problems.push(format!("{name}: required in production ({about})"));
+            }
+            let weak = tokens.iter().find_map(|token| weakness_of_token(token));
+            self.problems.extend(weak.map(|reason| format!("{name}: {reason}")));
+        }
+        tokens.into_iter().map(SecretString::from).collect()
     }
 
     /// A text with a default.
@@ -115,6 +161,18 @@ impl<'a> Env<'a> {
         Duration::from_millis(self.within(name, default, limits, about))
     }
 
+    /// A list that is empty where it is not set.
+    pub fn list<T>(&mut self, name: &'static str, about: &'static str) -> T
+    where
+        T: FromStr<Err: Display> + Default,
+    {
+        let Some(text) = self.optional(name, about) else { return T::default() };
+        text.parse().unwrap_or_else(|error| {
+            self.problem(format!("{name}: {error}"));
+            T::default()
+        })
+    }
+
     /// Records a problem that concerns several keys together.
     pub fn problem(&mut self, text: impl Into<String>) {
         self.problems.push(text.into());
@@ -146,13 +204,14 @@ pub fn table(keys: &[Key]) -> String {
 mod tests {
     use super::*;
 
-    fn env_of(pairs: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+    fn env_of(pairs: impl Into<Vec<(&'static str, &'static str)>>) -> impl Fn(&str) -> Option<String> {
+        let pairs = pairs.into();
         move |key| pairs.iter().find(|(k, _)| *k == key).map(|(_, v)| (*v).to_owned())
     }
 
     #[test]
     fn every_problem_is_reported_by_key() {
-        let lookup = env_of(&[("SIZE", "many"), ("PAGE", "0")]);
+        let lookup = env_of([("SIZE", "many"), ("PAGE", "0")]);
         let mut env = Env::new(&lookup);
         env.required("URL", "where");
         assert_eq!(env.parsed("SIZE", 7_u32, "rows"), 7);
@@ -164,15 +223,36 @@ mod tests {
 
     #[test]
     fn a_problem_does_not_repeat_the_value() {
-        let lookup = env_of(&[("SIZE", "hunter2")]);
+        let lookup = env_of([("SIZE", "hunter2")]);
         let mut env = Env::new(&lookup);
         env.parsed("SIZE", 1_u8, "rows");
         assert!(!env.finish().unwrap_err().to_string().contains("hunter2"));
     }
 
     #[test]
+    fn tokens_are_judged_in_production_and_taken_as_they_are_in_development() {
+        let tokens = |pairs| {
+            let lookup = env_of(pairs);
+            let mut env = Env::new(&lookup);
+            env.read_mode();
+            let tokens = env.tokens("TOKEN", "what services share");
+            (tokens.len(), env.finish().err().map(|error| error.to_string()).unwrap_or_default())
+        };
+        let two = "6d1fbb0a5a0f4a86b8c09b1f1c2f7f52, 7d1fbb0a5a0f4a86b8c09b1f1c2f7f52";
+        assert_eq!(tokens(vec![("TOKEN", two)]), (2, String::new()));
+        assert!(tokens(vec![]).1.starts_with("TOKEN: required"));
+        let weak = "6d1fbb0a5a0f4a86b8c09b1f1c2f7f52,hunter2";
+        let (count, problem) = tokens(vec![("TOKEN", weak)]);
+        assert!(count == 2 && problem.starts_with("TOKEN: ") && !problem.contains("hunter2"), "{problem}");
+        let development = ("MESSENGER_MODE", "development");
+        assert_eq!(tokens(vec![development]), (0, String::new()));
+        assert_eq!(tokens(vec![development, ("TOKEN", weak)]), (2, String::new()));
+        assert!(tokens(vec![("MESSENGER_MODE", "test")]).1.starts_with("MESSENGER_MODE: "));
+    }
+
+    #[test]
     fn empty_counts_as_absent() {
-        let lookup = env_of(&[("NAME", " ")]);
+        let lookup = env_of([("NAME", " ")]);
         let mut env = Env::new(&lookup);
         assert_eq!(env.text("NAME", "a", "who"), "a");
         assert_eq!(env.optional("NAME", "who"), None);

@@ -1,6 +1,9 @@
 //! The accept loop of every HTTP listener. axum's own `serve` bounds neither the time a client takes to send its
 //! request head nor the number of connections, and does not let a stop wait for them.
 
+mod guard;
+
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,38 +12,61 @@ use axum::Router;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::Method;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::lifecycle::Tasks;
+use crate::places::{Place, Places};
+use crate::proxies::Proxies;
 use crate::telemetry;
 
 /// Pause after a failed `accept`, for example when file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Methods that metrics and traces tell apart.
+const METHODS: [&str; 9] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+/// All others, as OpenTelemetry names them.
+const OTHER_METHOD: &str = "_OTHER";
 /// Connections that the kernel may queue for us.
 const BACKLOG: u32 = 4_096;
 
-/// What a client may take before it has sent a whole request head.
-#[derive(Debug, Clone, Copy)]
+/// What clients may take of a listener.
+#[derive(Debug, Clone)]
 pub struct HttpLimits {
     /// Time for the request head, and for a kept-alive connection to send the next one.
     pub head_timeout: Duration,
     /// Bytes of request line and headers.
     pub head_bytes: usize,
+    /// Bytes of one header's value.
+    pub header_bytes: usize,
     /// Number of headers.
     pub headers: usize,
+    /// Bytes of the path and query.
+    pub uri_bytes: usize,
     /// Connections open at once (upgraded ones are counted by whoever took them over).
     pub connections: usize,
+    /// Of these, connections from one address; 0 is without a limit. Trusted proxies have none, they speak for many.
+    pub connections_per_address: usize,
+    /// Proxies whose word is taken on who stands behind them, and whether by https.
+    pub trusted: Proxies,
 }
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self { head_timeout: Duration::from_secs(5), head_bytes: 16 * 1024, headers: 64, connections: 10_000 }
+        Self {
+            head_timeout: Duration::from_secs(5),
+            head_bytes: 16 * 1024,
+            header_bytes: 8 * 1024,
+            headers: 64,
+            uri_bytes: 2 * 1024,
+            connections: 10_000,
+            connections_per_address: 0,
+            trusted: Proxies::default(),
+        }
     }
 }
 
@@ -60,6 +86,8 @@ pub fn bind(name: &'static str, address: SocketAddr) -> std::io::Result<TcpListe
 /// Serves until the stop, then lets every request in hand finish.
 pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, tasks: Tasks) {
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections_per_address);
+    let limits = Arc::new(limits);
     loop {
         let slot = tokio::select! {
             () = tasks.stop().cancelled() => return,
@@ -72,7 +100,16 @@ pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, ta
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone(), limits, tasks.clone(), slot);
+                let trusted = limits.trusted.trusts(peer.ip());
+                let place = if trusted { Some(Place::free()) } else { places.take(peer.ip()) };
+                let Some(place) = place else {
+                    guard::turn_away(&stream);
+                    continue;
+                };
+                let peer = Peer { address: peer, trusted };
+                let held = (slot, place);
+                let connection =
+                    connection(stream, peer, router.clone(), Arc::clone(&limits), tasks.clone(), held);
                 tasks.spawn("http connection", connection);
             }
             Err(error) => {
@@ -83,27 +120,36 @@ pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, ta
     }
 }
 
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    address: SocketAddr,
+    /// A proxy of ours.
+    trusted: bool,
+}
+
 async fn connection(
     stream: TcpStream,
-    peer: SocketAddr,
+    peer: Peer,
     router: Router,
-    limits: HttpLimits,
+    limits: Arc<HttpLimits>,
     tasks: Tasks,
-    _slot: OwnedSemaphorePermit,
+    _held: (OwnedSemaphorePermit, Place),
 ) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request
+    let asked = Arc::clone(&limits);
+    let service = hyper::service::service_fn(move |request| {
+        let (router, asked) = (router.clone(), Arc::clone(&asked));
+        async move { Ok::<_, Infallible>(answer(router, &asked, peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {
@@ -118,13 +164,33 @@ async fn connection(
     }
 }
 
+/// Whatever is answered, and whoever answers it, bears the headers that keep browsers and caches in check.
+async fn answer(
+    router: Router,
+    limits: &HttpLimits,
+    peer: Peer,
+    mut request: http::Request<hyper::body::Incoming>,
+) -> Response {
+    let https = peer.trusted && guard::came_by_https(request.headers());
+    request.extensions_mut().insert(ConnectInfo(peer.address));
+    let mut response = match guard::too_large(&request, limits) {
+        Some(status) => guard::refusal(status),
+        None => match router.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
+    };
+    guard::seal(response.headers_mut(), https);
+    response
+}
+
 /// Middleware: one server span per request, child of the caller's `traceparent`, and the request counter.
 pub async fn trace(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let method = request.method().clone();
+    let method = known(request.method());
     let span = tracing::info_span!(
         "http.request", otel.kind = "server", otel.name = %format_args!("{method} {route}"),
-        http.request.method = %method, http.route = %route, http.response.status_code = tracing::field::Empty,
+        http.request.method = method, http.route = %route, http.response.status_code = tracing::field::Empty,
     );
     if let Some(parent) = request.headers().get("traceparent").and_then(|value| value.to_str().ok()) {
         telemetry::set_parent(&span, parent);
@@ -133,7 +199,12 @@ pub async fn trace(request: Request, next: Next) -> Response {
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
     span.record("http.response.status_code", status);
-    let labels = [("method", method.to_string()), ("route", route), ("status", status.to_string())];
+    let labels = [("method", method.to_owned()), ("route", route), ("status", status.to_string())];
     metrics::histogram!("http_request_seconds", &labels).record(started.elapsed().as_secs_f64());
     response
+}
+
+/// A method's name, fit for a label: a client may write any word.
+fn known(method: &Method) -> &'static str {
+    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER_METHOD)
 }

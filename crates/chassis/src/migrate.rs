@@ -1,7 +1,50 @@
 //! Runs a service's migrations: one at a time, whoever else starts at the same moment.
 
 use refinery::{Report, Runner};
-use tokio_postgres::{Client, Config, NoTls};
+use secrecy::SecretString;
+
+use crate::env::Env;
+use crate::postgres::{ConnectionConfig, PostgresConfig};
+
+/// Who migrates, and for whom.
+#[derive(Debug, Clone)]
+pub struct MigrateConfig {
+    /// As [`PostgresConfig::url`], of the owner of the schema; absent when the role that serves owns it.
+    pub url: Option<SecretString>,
+    /// The role that serves. Absent: nothing is granted to anybody.
+    pub role: Option<String>,
+}
+
+/// Names of the environment keys of a [`MigrateConfig`].
+#[derive(Debug, Clone, Copy)]
+pub struct MigrateKeys {
+    /// Key of [`MigrateConfig::url`].
+    pub url: &'static str,
+    /// Key of [`MigrateConfig::role`].
+    pub role: &'static str,
+}
+
+impl MigrateConfig {
+    /// Reads the keys whose names the service gives.
+    pub fn read(env: &mut Env<'_>, keys: &MigrateKeys) -> Self {
+        Self {
+            url: env.secret(
+                keys.url,
+                "PostgreSQL URL of the role that owns the schema and migrates it; that of the service without it",
+            ),
+            role: env.optional(
+                keys.role,
+                "PostgreSQL role that serves, to which migrating grants what it needs; nothing is granted without it",
+            ),
+        }
+    }
+
+    /// The database as the one who migrates reaches it.
+    pub fn database(&self, serving: &PostgresConfig) -> PostgresConfig {
+        let url = self.url.clone().unwrap_or_else(|| serving.url.clone());
+        PostgresConfig { url, ..serving.clone() }
+    }
+}
 
 /// Why the schema is not as the code needs it.
 #[derive(Debug, thiserror::Error)]
@@ -29,20 +72,38 @@ const CREATE_SCHEMA: &str = "DO $$ DECLARE name text := trim(split_part(current_
 ///
 /// # Errors
 /// [`MigrateError`]; what was applied before the failure stays.
-pub async fn run(config: &Config, runner: Runner) -> Result<Report, MigrateError> {
-    let mut client = connect(config).await?;
+pub async fn run(config: &ConnectionConfig, runner: Runner) -> Result<Report, MigrateError> {
+    let mut client = config.connect().await?;
     client.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
     client.batch_execute(LOCK).await?;
     client.batch_execute(CREATE_SCHEMA).await?;
     Ok(runner.run_async(&mut client).await?)
 }
 
+/// What every role that serves may do.
+const GRANTS: &str = include_str!("migrate/grants.sql");
+
+/// Grants a role what it needs to serve, but for `exceptions`, all of it or nothing, in the place of what it had: SQL that
+/// finds the role's name in the setting `messenger.role`.
+///
+/// # Errors
+/// The server cannot be reached, there is no such role, or it is the one that migrates, which owns everything.
+pub async fn grant(config: &ConnectionConfig, role: &str, exceptions: &str) -> Result<(), MigrateError> {
+    let mut client = config.connect().await?;
+    client.batch_execute(LOCK).await?;
+    let transaction = client.transaction().await?;
+    transaction.execute("SELECT set_config('messenger.role', $1, true)", &[&role]).await?;
+    transaction.batch_execute(GRANTS).await?;
+    transaction.batch_execute(exceptions).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// Refuses a schema that is behind the code. A schema that is ahead is fine: migrations only ever expand first.
 ///
 /// # Errors
 /// [`MigrateError::Pending`], or the server cannot be reached.
-pub async fn verify(config: &Config, runner: &Runner) -> Result<(), MigrateError> {
-    let client = connect(config).await?;
+pub async fn verify(config: &ConnectionConfig, runner: &Runner) -> Result<(), MigrateError> {
+    let client = config.connect().await?;
     let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
     let applied: i64 = if client.query_one(known, &[]).await?.get(0) {
         client
@@ -54,15 +115,4 @@ pub async fn verify(config: &Config, runner: &Runner) -> Result<(), MigrateError
     };
     let pending = runner.get_migrations().iter().filter(|m| i64::from(m.version()) > applied).count();
     if pending == 0 { Ok(()) } else { Err(MigrateError::Pending(pending)) }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the connection's driver ends with the client that owns it")]
-async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::warn!(%error, "migration connection broke");
-        }
-    });
-    Ok(client)
 }

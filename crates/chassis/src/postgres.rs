@@ -1,20 +1,26 @@
 //! The PostgreSQL pool and the classes of its errors.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::config::{LoadBalanceHosts, TargetSessionAttrs};
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::env::Env;
+use crate::secrets::weakness_of_password;
+use crate::tls;
 
 /// How a service reaches its database.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
     /// `postgres://user:password@host:port/database?options=-csearch_path%3Dschema`.
     pub url: SecretString,
+    /// Root of the server's certificate, a PEM file. With it nothing but TLS is spoken, and the server proves its name.
+    pub ca: Option<PathBuf>,
     /// Connections at most.
     pub connections: usize,
     /// How long a caller waits for a free connection, and a connection for its server.
@@ -26,10 +32,15 @@ pub struct PostgresConfig {
 impl PostgresConfig {
     /// Reads the keys whose names the service gives, since a key belongs to one service.
     pub fn read(env: &mut Env<'_>, keys: &PostgresKeys) -> Self {
+        let url = env.required(keys.url, "PostgreSQL URL; its search_path option names the schema");
+        let ca = env.optional(
+            keys.ca,
+            "PEM file with the root of PostgreSQL's certificate, which must then be shown",
+        );
+        judge(env, keys.url, &url, ca.is_some());
         Self {
-            url: SecretString::from(
-                env.required(keys.url, "PostgreSQL URL; its search_path option names the schema"),
-            ),
+            url: SecretString::from(url),
+            ca: ca.map(PathBuf::from),
             connections: env.within(
                 keys.connections,
                 keys.connections_default,
@@ -52,11 +63,38 @@ impl PostgresConfig {
     }
 }
 
+/// Reports a URL whose password is none, unless it is that of a socket of this machine, and one that asks for more than it
+/// says how to do. One that cannot be read is told of when it is used.
+fn judge(env: &mut Env<'_>, key: &'static str, url: &str, has_ca: bool) {
+    let Ok((config, verifies)) = parse(url) else { return };
+    let over_network = !config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+    if env.is_strict() && over_network {
+        let password = String::from_utf8_lossy(config.get_password().unwrap_or_default()).into_owned();
+        let weakness = weakness_of_password(config.get_user().unwrap_or_default(), &password);
+        weakness.into_iter().for_each(|reason| env.problem(format!("{key}: its user {reason}")));
+    }
+    if verifies && !has_ca {
+        env.problem(format!("{key}: sslmode=verify-full needs the root of the server's certificate"));
+    }
+    if has_ca && url.contains("sslmode=") && config.get_ssl_mode() != SslMode::Require {
+        env.problem(format!("{key}: sslmode must be require or verify-full when a root is given"));
+    }
+}
+
+/// The driver knows no `verify-full`: it is `require`, and the rest is the connector's.
+fn parse(url: &str) -> Result<(Config, bool), BadUrl> {
+    const VERIFY: &str = "sslmode=verify-full";
+    let config = url.replace(VERIFY, "sslmode=require").parse().map_err(|_| BadUrl::Url)?;
+    Ok((config, url.contains(VERIFY)))
+}
+
 /// Names of the environment keys of a [`PostgresConfig`].
 #[derive(Debug, Clone, Copy)]
 pub struct PostgresKeys {
     /// Key of [`PostgresConfig::url`].
     pub url: &'static str,
+    /// Key of [`PostgresConfig::ca`].
+    pub ca: &'static str,
     /// Key of [`PostgresConfig::connections`].
     pub connections: &'static str,
     /// Default of [`PostgresConfig::connections`].
@@ -67,21 +105,68 @@ pub struct PostgresKeys {
     pub statement_ms: &'static str,
 }
 
-/// The URL is not one of PostgreSQL's. Its text is not repeated: it holds a password.
+/// How the database cannot be reached. The URL's text is not repeated: it holds a password.
 #[derive(Debug, thiserror::Error)]
-#[error("the database URL cannot be read")]
-pub struct BadUrl;
+pub enum BadUrl {
+    /// It is not one of PostgreSQL's.
+    #[error("the database URL cannot be read")]
+    Url,
+    /// The root of its certificate.
+    #[error(transparent)]
+    Ca(#[from] tls::BadCa),
+}
+
+/// All that a connection needs, TLS included. Nothing is connected yet.
+#[derive(Clone)]
+pub struct ConnectionConfig {
+    parameters: Config,
+    connector: MakeRustlsConnect,
+}
+
+impl std::fmt::Debug for ConnectionConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectionConfig")
+            .field("hosts", &self.parameters.get_hosts())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ConnectionConfig {
+    /// A connection outside of any pool, driven by a task that ends with it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the connection's driver ends with the client that owns it"
+    )]
+    pub(crate) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = self.parameters.connect(self.connector.clone()).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "a connection outside of the pool broke");
+            }
+        });
+        Ok(client)
+    }
+}
+
+/// What a connection needs.
+///
+/// # Errors
+/// [`BadUrl`].
+pub fn connection_config(config: &PostgresConfig) -> Result<ConnectionConfig, BadUrl> {
+    let connector = MakeRustlsConnect::new(tls::client(config.ca.as_deref())?);
+    Ok(ConnectionConfig { parameters: parameters(config)?, connector })
+}
 
 /// Parses a URL and sets what every connection of ours has: time-outs on the server's side, a live-check on TCP, and one
 /// plan for each statement, whatever its parameters: the plan that is tested, and no time spent on another.
 ///
 /// Of several hosts only the one that takes writes is used. They are tried in random order: one that accepts and then
 /// says nothing would use up the time of those behind it every time.
-///
-/// # Errors
-/// [`BadUrl`].
-pub fn connection_config(config: &PostgresConfig) -> Result<Config, BadUrl> {
-    let mut parsed: Config = config.url.expose_secret().parse().map_err(|_| BadUrl)?;
+fn parameters(config: &PostgresConfig) -> Result<Config, BadUrl> {
+    let (mut parsed, _) = parse(config.url.expose_secret())?;
+    if config.ca.is_some() {
+        parsed.ssl_mode(SslMode::Require);
+    }
     let options = format!(
         "{} -c statement_timeout={} -c idle_in_transaction_session_timeout=5000 -c lock_timeout=5000 \
          -c plan_cache_mode=force_generic_plan",
@@ -109,11 +194,9 @@ pub fn connection_config(config: &PostgresConfig) -> Result<Config, BadUrl> {
 /// # Errors
 /// [`BadUrl`].
 pub fn pool(config: &PostgresConfig) -> Result<Pool, BadUrl> {
-    let manager = Manager::from_config(
-        connection_config(config)?,
-        NoTls,
-        ManagerConfig { recycling_method: RecyclingMethod::Fast },
-    );
+    let ConnectionConfig { parameters, connector } = connection_config(config)?;
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(parameters, connector, recycling);
     Pool::builder(manager)
         .max_size(config.connections)
         .wait_timeout(Some(config.wait))
@@ -123,7 +206,7 @@ pub fn pool(config: &PostgresConfig) -> Result<Pool, BadUrl> {
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .build()
-        .map_err(|_| BadUrl)
+        .map_err(|_| BadUrl::Url)
 }
 
 /// A readiness check: a statement goes through.
@@ -162,8 +245,8 @@ mod tests {
 
     fn config(url: &str) -> Config {
         let wait = Duration::from_secs(2);
-        let config = PostgresConfig { url: url.into(), connections: 1, wait, statement: wait };
-        connection_config(&config).expect("a URL of PostgreSQL's")
+        let config = PostgresConfig { url: url.into(), ca: None, connections: 1, wait, statement: wait };
+        parameters(&config).expect("a URL of PostgreSQL's")
     }
 
     #[test]
@@ -175,5 +258,53 @@ mod tests {
         let one = config("postgres://u:p@a:1/messenger");
         assert_eq!(one.get_target_session_attrs(), TargetSessionAttrs::Any);
         assert_eq!(one.get_connect_timeout(), Some(&Duration::from_secs(2)));
+    }
+
+    fn problems(url: &'static str, ca: Option<&'static str>) -> String {
+        let lookup = move |key: &str| match key {
+            "URL" => Some(url.to_owned()),
+            "CA" => ca.map(str::to_owned),
+            _ => None,
+        };
+        let keys = PostgresKeys {
+            url: "URL",
+            ca: "CA",
+            connections: "CONNECTIONS",
+            connections_default: 1,
+            wait_ms: "WAIT_MS",
+            statement_ms: "STATEMENT_MS",
+        };
+        let mut env = Env::new(&lookup);
+        PostgresConfig::read(&mut env, &keys);
+        env.finish().err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_password_that_is_none_is_refused_unless_the_server_is_on_a_socket_of_this_machine() {
+        for url in [
+            "postgres://u@h/d",
+            "postgres://u:u@h/d",
+            "postgres://u:postgres@h/d",
+            "postgres://u:changeme-soon@127.0.0.1/d?sslmode=require",
+            "host=/run/postgresql,h user=u",
+        ] {
+            let problems = problems(url, None);
+            assert!(problems.starts_with("URL: its user has"), "{url}: {problems}");
+            assert!(!problems.contains("changeme"), "{problems}");
+        }
+        for url in ["postgres://u:blue-lantern-42@h/d", "host=/run/postgresql user=u", "postgres://["] {
+            assert_eq!(problems(url, None), "", "{url}");
+        }
+    }
+
+    #[test]
+    fn a_root_and_what_is_asked_of_it_go_together() {
+        let (full, plain) =
+            ("postgres://u:blue-lantern-42@h/d?sslmode=verify-full", "postgres://u:blue-lantern-42@h/d");
+        assert!(problems(full, None).contains("verify-full"));
+        assert_eq!((problems(full, Some("ca.pem")), problems(plain, Some("ca.pem"))), Default::default());
+        let disabled = "postgres://u:blue-lantern-42@h/d?sslmode=disable";
+        assert!(problems(disabled, Some("ca.pem")).contains("sslmode"));
+        assert_eq!(config(full).get_ssl_mode(), SslMode::Require);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,17 +13,100 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
-    ProtocolVersion, RedisConnectionInfo, RedisResult, Value, cmd,
+    ProtocolVersion, RedisConnectionInfo, RedisResult, TlsCertificates, Value, cmd,
 };
+use secrecy::SecretString;
 use tokio::time::timeout;
 
-/// The scheme that asks sentinels.
-const SENTINELS: &str = "redis+sentinel";
+use crate::env::Env;
+use crate::secrets::weakness_of_password;
+use crate::tls::{BadCa, read_ca};
 
-/// The URL cannot be used. Its text is not repeated: it may hold a password.
+/// The schemes that ask sentinels, each with that of the servers.
+const SENTINELS: [(&str, &str); 2] = [("redis+sentinel", "redis"), ("rediss+sentinel", "rediss")];
+/// What names the file of the root, at the end of a URL.
+const CA: &str = "#ca=";
+/// Whose password a URL without a user has.
+const DEFAULT_NAME: &str = "default";
+
+/// Why Redis cannot be reached. The URL's text is not repeated: it may hold a password.
 #[derive(Debug, thiserror::Error)]
-#[error("the Redis URL cannot be used")]
-pub struct BadUrl;
+pub enum BadUrl {
+    /// It is none.
+    #[error("the Redis URL cannot be used")]
+    Url,
+    /// The root of the servers' certificates.
+    #[error(transparent)]
+    Ca(#[from] BadCa),
+}
+
+/// Reads a URL for [`Servers::parse`], and the file of the root that goes with it. In production a server of another
+/// machine needs a password, and no password may be a placeholder.
+pub fn read_url(env: &mut Env<'_>, keys: &RedisKeys) -> Option<SecretString> {
+    let url = match keys.required {
+        true => Some(env.required(keys.url, keys.about)),
+        false => env.optional(keys.url, keys.about),
+    };
+    let ca = env.optional(
+        keys.ca,
+        "PEM file with the root of Redis' certificate, for rediss://; those of the system without it",
+    );
+    let url = url?;
+    if env.is_strict() {
+        judge(env, keys.url, &url);
+    }
+    Some(SecretString::from(match ca {
+        Some(path) => format!("{url}{CA}{path}"),
+        None => url,
+    }))
+}
+
+/// Names of the environment keys of [`read_url`].
+#[derive(Debug, Clone, Copy)]
+pub struct RedisKeys {
+    /// Key of the URL.
+    pub url: &'static str,
+    /// Key of the root.
+    pub ca: &'static str,
+    /// Whether there must be a URL.
+    pub required: bool,
+    /// What the URL is for.
+    pub about: &'static str,
+}
+
+/// A URL that cannot be read is told of when it is used.
+fn judge(env: &mut Env<'_>, key: &'static str, url: &str) {
+    let Ok(Servers { way: Way::Nodes(servers) | Way::Sentinels { sentinels: servers, .. }, .. }) =
+        Servers::parse(url)
+    else {
+        return;
+    };
+    for server in servers {
+        let settings = server.redis_settings();
+        let weakness = match settings.password() {
+            None if is_local(server.addr()) => None,
+            password => {
+                let name = settings.username().unwrap_or(DEFAULT_NAME);
+                weakness_of_password(name, password.unwrap_or_default())
+            }
+        };
+        if let Some(reason) = weakness {
+            return env.problem(format!("{key}: its user {reason}"));
+        }
+    }
+}
+
+/// Whether nobody but this machine can be at the other end.
+fn is_local(address: &ConnectionAddr) -> bool {
+    match address {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => {
+            host == "localhost"
+                || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        }
+        ConnectionAddr::Unix(_) => true,
+        _ => false,
+    }
+}
 
 /// The servers behind one URL. Each connection goes to the next of them, the first one to any: so a server that is
 /// reached and does not work is left, and the processes of a deployment spread over the nodes of a cluster.
@@ -41,25 +125,36 @@ enum Way {
 }
 
 impl Servers {
-    /// Reads `redis://[:password@]host:port`, with several `host:port,…` the nodes of one Redis Cluster, or
-    /// `redis+sentinel://[:password@]host:port,…/service`, the sentinels that know a service's primary. The password is
-    /// that of the Redis servers, and of the sentinels if these want one. Nothing is connected yet.
+    /// Reads `redis://[[user]:password@]host:port`, with several `host:port,…` the nodes of one Redis Cluster, or
+    /// `redis+sentinel://[[user]:password@]host:port,…/service`, the sentinels that know a service's primary. The
+    /// password is that of the Redis servers, and of the sentinels if these want one. With `rediss` in the place of
+    /// `redis` all of them speak TLS, and prove their names by the system's roots, or by those of the PEM file that
+    /// `#ca=FILE` at the end names. Nothing is connected yet.
     ///
     /// # Errors
     /// [`BadUrl`].
     pub fn parse(url: &str) -> Result<Self, BadUrl> {
-        let (scheme, rest) = url.split_once("://").ok_or(BadUrl)?;
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (url, ca) = match url.split_once(CA) {
+            Some((url, path)) => (url, Some(read_ca(Path::new(path))?)),
+            None => (url, None),
+        };
+        // Not to be mistaken for what the driver takes there: `#insecure` would believe any certificate.
+        let url = Some(url).filter(|url| !url.contains('#')).ok_or(BadUrl::Url)?;
+        let (scheme, rest) = url.split_once("://").ok_or(BadUrl::Url)?;
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        let way = if scheme == SENTINELS {
-            let service = path.strip_prefix('/').filter(|name| is_service(name)).ok_or(BadUrl)?;
+        let sentinels = SENTINELS.iter().find(|(name, _)| *name == scheme);
+        let way = if let Some((_, scheme)) = sentinels {
+            let service = path.strip_prefix('/').filter(|name| is_service(name)).ok_or(BadUrl::Url)?;
             if !hosts.split(',').all(has_port) {
-                return Err(BadUrl);
+                return Err(BadUrl::Url);
             }
-            let sentinels = hosts.split(',').map(|host| info(&format!("redis://{login}{host}")));
+            let sentinels =
+                hosts.split(',').map(|host| info(&format!("{scheme}://{login}{host}"), ca.as_deref()));
             Way::Sentinels { sentinels: sentinels.collect::<Result<_, _>>()?, service: service.to_owned() }
         } else {
-            let nodes = hosts.split(',').map(|host| info(&format!("{scheme}://{login}{host}{path}")));
+            let nodes =
+                hosts.split(',').map(|host| info(&format!("{scheme}://{login}{host}{path}"), ca.as_deref()));
             Way::Nodes(nodes.collect::<Result<_, _>>()?)
         };
         let anywhere = RandomState::new().build_hasher().finish() % 1_024;
@@ -83,6 +178,7 @@ impl Servers {
             Way::Sentinels { sentinels, service } => {
                 let sentinel = &sentinels[turn % sentinels.len()];
                 let address = within(limit, primary(sentinel, service)).await?;
+                let address = secured_like(sentinel.addr(), address);
                 within(limit, open_primary(sentinel.clone().set_addr(address), &settings)).await
             }
         }
@@ -120,13 +216,29 @@ fn has_port(host: &str) -> bool {
     host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
 
-fn info(url: &str) -> Result<ConnectionInfo, BadUrl> {
-    let info = url.into_connection_info().map_err(|_| BadUrl)?;
+fn info(url: &str, ca: Option<&[u8]>) -> Result<ConnectionInfo, BadUrl> {
+    let info = url.into_connection_info().map_err(|_| BadUrl::Url)?;
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let info = info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    // A scheme that this build does not speak is found out here.
-    Client::open(info.clone()).map_err(|_| BadUrl)?;
-    Ok(info)
+    // A scheme that this build does not speak is found out here, and a root for one that has no use for it.
+    let client = match ca {
+        None => Client::open(info),
+        Some(ca) => {
+            Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(ca.to_vec()) })
+        }
+    };
+    Ok(client.map_err(|_| BadUrl::Url)?.get_connection_info().clone())
+}
+
+/// The address with the TLS of another server of the same group.
+fn secured_like(known: &ConnectionAddr, address: (String, u16)) -> ConnectionAddr {
+    let (host, port) = address;
+    match known {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+        }
+        _ => ConnectionAddr::Tcp(host, port),
+    }
 }
 
 async fn open(info: ConnectionInfo, settings: &AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
@@ -147,7 +259,7 @@ async fn open_primary(
 }
 
 /// Asks a sentinel. The password is shown only to one that wants it: one that wants none refuses it.
-async fn primary(sentinel: &ConnectionInfo, service: &str) -> RedisResult<ConnectionAddr> {
+async fn primary(sentinel: &ConnectionInfo, service: &str) -> RedisResult<(String, u16)> {
     let plain = sentinel.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
     let nobody = sentinel.clone().set_redis_settings(RedisConnectionInfo::default());
     match ask(nobody, service).await {
@@ -158,13 +270,13 @@ async fn primary(sentinel: &ConnectionInfo, service: &str) -> RedisResult<Connec
     }
 }
 
-async fn ask(sentinel: ConnectionInfo, service: &str) -> RedisResult<ConnectionAddr> {
+async fn ask(sentinel: ConnectionInfo, service: &str) -> RedisResult<(String, u16)> {
     let mut connection = open(sentinel, &AsyncConnectionConfig::new()).await?;
     let mut question = cmd("SENTINEL");
     question.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
     let answer: Option<(String, u16)> = question.query_async(&mut connection).await?;
     let unknown = || (ErrorKind::MasterNameNotFoundBySentinel, "the sentinel knows no such service").into();
-    answer.map(|(host, port)| ConnectionAddr::Tcp(host, port)).ok_or_else(unknown)
+    answer.ok_or_else(unknown)
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {

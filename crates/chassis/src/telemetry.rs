@@ -11,8 +11,9 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::time::interval;
-use tracing::Span;
+use tracing::{Level, Metadata, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
@@ -31,9 +32,10 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const FLUSH: Duration = Duration::from_secs(2);
 /// Libraries whose spans would trace the exporter itself.
 const SILENT: [&str; 4] = ["h2=off", "hyper=off", "tonic=off", "tower=off"];
-/// Holds whatever `RUST_LOG` asks for: below this level the library prints the parameters of statements, which are
-/// people's addresses, password hashes and messages.
-const DISCREET: &str = "tokio_postgres=warn";
+/// Libraries that print what people write, each with the last level at which it does not. Holds whatever `RUST_LOG` asks
+/// for: below, one prints the parameters of statements, which are people's addresses, password hashes and messages, the
+/// other prints frames.
+const DISCREET: [(&str, Level); 2] = [("tokio_postgres", Level::WARN), ("tungstenite", Level::DEBUG)];
 
 /// What is logged and traced, and where to.
 #[derive(Debug, Clone)]
@@ -95,7 +97,7 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError`], also when called twice in one process.
     pub fn start(service: &'static str, config: &TelemetryConfig) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::builder().parse(&config.filter)?.add_directive(DISCREET.parse()?);
+        let filter = EnvFilter::builder().parse(&config.filter)?.and(filter_fn(is_discreet));
         let output = fmt::layer().with_writer(std::io::stderr);
         let output = if config.json {
             output.json().flatten_event(true).with_span_list(false).boxed()
@@ -140,6 +142,12 @@ impl Telemetry {
             tracing::warn!(%error, "the last spans were not sent");
         }
     }
+}
+
+/// Whether nothing that people write can be in an event of this kind.
+fn is_discreet(event: &Metadata<'_>) -> bool {
+    let (library, _) = event.target().split_once("::").unwrap_or((event.target(), ""));
+    DISCREET.iter().all(|(talkative, last)| library != *talkative || event.level() <= last)
 }
 
 fn provider(

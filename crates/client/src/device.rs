@@ -6,6 +6,7 @@
 //! `clientMessageId`, and ends in exactly one [`Event::Sent`] or [`Event::Failed`] unless the device stops first. The
 //! entries of a conversation have no hole between them but what the user may not see.
 
+mod asking;
 pub mod logs;
 mod outbox;
 mod run;

@@ -15,16 +15,20 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 pub use error::RestError;
 pub use types::{
-    Created, FieldError, Jwk, Jwks, LoggedIn, Message, NewUser, Profile, ProfileChange, User, UserPage,
+    Created, FieldError, Jwk, Jwks, LoggedIn, Message, NewUser, OwnSession, Profile, ProfileChange, User,
+    UserPage,
 };
 
 /// Time for TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a whole call; a log-in may wait for its turn to hash.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for a refresh, short enough to ask a third time while the service still gives the same answer (10 s).
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
@@ -69,6 +73,43 @@ impl Accounts {
     pub async fn log_in(&self, email: &str, password: &SecretString) -> Result<LoggedIn, RestError> {
         let body = json!({ "email": email, "password": password.expose_secret() });
         answer(self.post("auth/login", &body).await?, 201).await
+    }
+
+    /// Renews a log-in: `POST /auth/refresh`. The refresh token is spent; the answer has the next one. Whoever got no answer
+    /// asks again with the same token, at once.
+    ///
+    /// # Errors
+    /// 401 when the log-in has ended.
+    pub async fn refresh(&self, refresh_token: &SecretString) -> Result<LoggedIn, RestError> {
+        let body = json!({ "refreshToken": refresh_token.expose_secret() });
+        let request = self.request(Method::POST, "auth/refresh", &[])?.timeout(REFRESH_TIMEOUT).json(&body);
+        answer(sent(request).await?, 201).await
+    }
+
+    /// Ends the log-in: `POST /auth/logout`.
+    ///
+    /// # Errors
+    /// 401 without a valid token.
+    pub async fn log_out(&self, token: &str) -> Result<(), RestError> {
+        nothing(sent(self.request(Method::POST, "auth/logout", &[])?.bearer_auth(token)).await?).await
+    }
+
+    /// One's own log-ins, newest first: `GET /auth/sessions`.
+    ///
+    /// # Errors
+    /// 401 without a valid token.
+    pub async fn sessions(&self, token: &str) -> Result<Vec<OwnSession>, RestError> {
+        let found: types::Found<OwnSession> = self.get("auth/sessions", &[], Some(token)).await?;
+        Ok(found.data)
+    }
+
+    /// Ends one of one's own log-ins: `DELETE /auth/sessions/{id}`.
+    ///
+    /// # Errors
+    /// 404 when there is none, 401 without a valid token.
+    pub async fn end_session(&self, token: &str, id: Uuid) -> Result<(), RestError> {
+        let request = self.request(Method::DELETE, &format!("auth/sessions/{id}"), &[])?.bearer_auth(token);
+        nothing(sent(request).await?).await
     }
 
     /// One's own data: `GET /profile`.
@@ -141,7 +182,7 @@ impl Accounts {
     /// 400 for an unusable text or limit, 401 without a valid token.
     pub async fn search_users(&self, token: &str, text: &str, limit: u32) -> Result<Vec<User>, RestError> {
         let query = [("searchText", text.to_owned()), ("limit", limit.to_string())];
-        let found: types::Found = self.get("users/search", &query, Some(token)).await?;
+        let found: types::Found<User> = self.get("users/search", &query, Some(token)).await?;
         Ok(found.data)
     }
 
@@ -232,6 +273,15 @@ async fn answer<T: DeserializeOwned>(response: Response, status: u16) -> Result<
         return Err(unexpected(format!("expected {status}")));
     }
     serde_json::from_slice(&body).map_err(|error| unexpected(error.to_string()))
+}
+
+/// An answer that says that it is done, and nothing else.
+async fn nothing(response: Response) -> Result<(), RestError> {
+    match response.status().as_u16() {
+        204 => Ok(()),
+        400.. => Err(refusal(response).await),
+        status => Err(RestError::Unexpected { status, problem: "expected 204".to_owned() }),
+    }
 }
 
 async fn refusal(response: Response) -> RestError {

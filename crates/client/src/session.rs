@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 pub use backoff::Backoff;
 pub use line::{Chat, ChatLine, LineKind};
-pub use link::{Gateway, Grant, Link, LogInError};
+pub use link::{Gateway, Grant, Link, LogInError, Renewal};
 pub(crate) use lost::Lost;
 
 use crate::socket::{Closed, RequestError, Sender};

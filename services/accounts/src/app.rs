@@ -14,13 +14,22 @@ use messenger_chassis::telemetry::Telemetry;
 use messenger_chassis::{migrate, postgres};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use crate::config::{Config, KeySource, Listen};
-use crate::crypto::{Keys, PasswordHashes, Tokens, load_or_create};
+use crate::crypto::{self, Keys, PasswordHashes, Tokens, load_or_create, watch_keys};
+use crate::domain::UserId;
+use crate::grpc::Surface;
+use crate::http;
+use crate::mail::Mailer;
 use crate::notices::Notices;
-use crate::store::{Store, migrations};
-use crate::usecase::Accounts;
-use crate::{grpc, http};
+use crate::store::{GRANTS, Store, migrations};
+use crate::throttle::Throttle;
+use crate::usecase::{Accounts, FORGOTTEN_QUEUE};
+
+const SESSIONS_USAGE: &str = "usage: accounts sessions end USER_ID | accounts sessions end all";
+/// Log-ins that one statement ends.
+const SESSIONS_BATCH: u16 = 1_000;
 
 /// Serves until a signal, or until something essential has failed.
 ///
@@ -44,12 +53,19 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
 /// # Errors
 /// The database cannot be reached, or a migration failed.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let connection = postgres::connection_config(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
+    let database = config.migrate.database(&config.postgres);
+    let connection = postgres::connection_config(&database).context("ACCOUNTS_MIGRATE_DATABASE_URL")?;
     let report = migrate::run(&connection, migrations::migrations::runner()).await.context("migrate")?;
     for migration in report.applied_migrations() {
         tracing::info!(%migration, "migration applied");
     }
     tracing::info!(applied = report.applied_migrations().len(), "the schema is up to date");
+    if let Some(role) = &config.migrate.role {
+        migrate::grant(&connection, role, GRANTS)
+            .await
+            .context("grant the role that serves what it needs")?;
+        tracing::info!(role, "granted");
+    }
     Ok(())
 }
 
@@ -59,9 +75,61 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 /// What `serve` would stumble over.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
+    let migrating = config.migrate.database(&config.postgres);
+    postgres::connection_config(&migrating).context("ACCOUNTS_MIGRATE_DATABASE_URL")?;
     match &config.keys {
         KeySource::File(path) if !path.exists() => Ok(()),
         source => keys(source).map(drop),
+    }?;
+    Surface::new(&config.grpc)?;
+    Ok(())
+}
+
+/// Lists the signing keys, or puts others into their file, and says what was done.
+///
+/// # Errors
+/// The keys cannot be read or changed, or the verb is none.
+pub fn keys_command(config: &Config, verb: Option<&str>) -> anyhow::Result<String> {
+    let (now, life) = (SystemClock.now(), config.tokens.ttl);
+    match (verb, &config.keys) {
+        (Some("list"), KeySource::File(path)) if !path.exists() => {
+            anyhow::bail!("ACCOUNTS_SIGNING_KEY_FILE: there is none yet, the first `serve` makes it")
+        }
+        (Some("list"), source) => Ok(crypto::list_keys(&keys(source)?, now, life)),
+        (Some("rotate" | "replace"), KeySource::Pem(_)) => {
+            anyhow::bail!("the keys are in ACCOUNTS_SIGNING_KEY: change them where it comes from")
+        }
+        (Some("rotate"), KeySource::File(path)) => {
+            let from = crypto::rotate_keys(path, now, config.key_lead, life).context("rotate the keys")?;
+            Ok(format!("a new key is published, and signs from {from} on"))
+        }
+        (Some("replace"), KeySource::File(path)) => {
+            crypto::replace_keys(path).context("replace the keys")?;
+            Ok("a new key signs, all others are void".to_owned())
+        }
+        _ => anyhow::bail!("usage: accounts keys list | rotate | replace"),
+    }
+}
+
+/// Ends the log-ins of one user, or of all, and says how many. Gateways close their sockets within the second in which they
+/// look into the log.
+///
+/// # Errors
+/// The database cannot be reached, or nobody is named.
+pub async fn end_sessions(config: &Config, whom: Option<&str>) -> anyhow::Result<String> {
+    let user = match whom {
+        Some("all") => None,
+        Some(id) => Some(UserId::parse(id).map_err(|_| anyhow::anyhow!("{SESSIONS_USAGE}"))?),
+        None => anyhow::bail!(SESSIONS_USAGE),
+    };
+    let store = Store::new(postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?);
+    let mut ended = 0;
+    loop {
+        let some = store.end_sessions(user, SystemClock.now(), SESSIONS_BATCH).await?;
+        ended += some;
+        if some < u64::from(SESSIONS_BATCH) {
+            return Ok(format!("{ended} log-ins have ended"));
+        }
     }
 }
 
@@ -101,15 +169,26 @@ impl App {
             let pool = checked.clone();
             async move { postgres::check(&pool).await }
         });
+        let mailer = match &config.mail {
+            Some(mail) => Mailer::start(mail, tasks)?,
+            None => Mailer::off(),
+        };
+        let (forgotten, requests) = mpsc::channel(FORGOTTEN_QUEUE);
         let accounts = Accounts {
             store: Store::new(pool),
             hashes: PasswordHashes::new(&config.hashes).context("set up password hashing")?,
-            tokens: Arc::new(Tokens::new(keys(&config.keys)?, config.tokens.clone())?),
+            tokens: Arc::new(Tokens::new(keys(&config.keys)?, config.tokens.clone())),
             notices,
+            throttle: throttle(config)?,
+            mailer,
+            forgotten,
+            verification: config.verification,
             clock,
             policy: config.passwords,
-            sessions_max: config.sessions_max,
+            sessions: config.sessions,
         };
+        let answer = accounts.clone().answer_forgotten(requests, tasks.stop().clone());
+        tasks.spawn_essential("forgotten passwords", answer);
         Ok(Self { accounts, readiness })
     }
 
@@ -120,19 +199,38 @@ impl App {
         telemetry: &Telemetry,
         tasks: &Tasks,
     ) -> anyhow::Result<()> {
-        let rest =
-            http::router(self.accounts.clone(), config.requests).context("write the OpenAPI document")?;
+        let (accounts, limits) = (self.accounts.clone(), config.requests);
+        let rest = http::router(accounts, limits, config.http.trusted.clone(), &config.cors)
+            .context("write the OpenAPI document")?;
         let admin = admin::router(self.readiness, telemetry.metrics());
         let serve = messenger_chassis::http::serve;
-        tasks.spawn_essential("http", serve(listeners.http, rest, config.http, tasks.clone()));
+        tasks.spawn_essential("http", serve(listeners.http, rest, config.http.clone(), tasks.clone()));
         tasks.spawn_essential("admin", serve(listeners.admin, admin, HttpLimits::default(), tasks.clone()));
-        let calls = grpc::serve(listeners.grpc, self.accounts, tasks.stop().clone());
+        if let KeySource::File(path) = &config.keys {
+            let watch = watch_keys(
+                path.clone(),
+                Arc::clone(&self.accounts.tokens),
+                config.key_reload,
+                tasks.stop().clone(),
+            );
+            tasks.spawn_essential("keys", watch);
+        }
+        self.accounts.keep_house(config.housekeeping, tasks);
+        let calls = Surface::new(&config.grpc)?.serve(listeners.grpc, self.accounts, tasks.stop().clone());
         tasks.spawn_essential("grpc", async move {
             if let Err(error) = calls.await {
                 tracing::error!(%error, "the gRPC listener failed");
             }
         });
         Ok(())
+    }
+}
+
+fn throttle(config: &Config) -> anyhow::Result<Throttle> {
+    match &config.redis_url {
+        Some(url) => Throttle::shared(config.throttle, url.expose_secret(), &config.redis_prefix)
+            .context("ACCOUNTS_REDIS_URL"),
+        None => Ok(Throttle::local(config.throttle)),
     }
 }
 

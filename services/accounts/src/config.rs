@@ -6,42 +6,82 @@ use std::time::Duration;
 
 use messenger_chassis::env::{Env, EnvError, Key};
 use messenger_chassis::http::HttpLimits;
+use messenger_chassis::migrate::{MigrateConfig, MigrateKeys};
+use messenger_chassis::origins::Origins;
 use messenger_chassis::postgres::{PostgresConfig, PostgresKeys};
+use messenger_chassis::redis::{RedisKeys, read_url};
 use messenger_chassis::telemetry::TelemetryConfig;
 use secrecy::SecretString;
 
-use crate::crypto::{HashLimits, TokenConfig};
-use crate::domain::PasswordPolicy;
+use crate::crypto::{HashLimits, JWKS_MAX_AGE, TokenConfig};
+use crate::domain::{PasswordPolicy, SessionLimits};
+use crate::grpc::GrpcConfig;
 use crate::http::RequestLimits;
+use crate::mail::MailConfig;
+use crate::throttle::ThrottleConfig;
+
+mod mail;
+mod throttle;
 
 /// Below this minimum an operator evidently wants short, simple passwords: the block list is off unless asked for.
 const CHARS_MIN_SAFE: usize = 8;
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
+const MIGRATE: MigrateKeys =
+    MigrateKeys { url: "ACCOUNTS_MIGRATE_DATABASE_URL", role: "ACCOUNTS_DATABASE_ROLE" };
+
+const REDIS: RedisKeys = RedisKeys {
+    url: "ACCOUNTS_REDIS_URL",
+    ca: "ACCOUNTS_REDIS_CA",
+    required: false,
+    about: "Redis for change notices and counts of attempts: a server, cluster nodes, or sentinels; without it none are sent, and each replica counts alone",
+};
 
 /// Everything the service can be told.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The database.
     pub postgres: PostgresConfig,
+    /// Who migrates it.
+    pub migrate: MigrateConfig,
     /// Where change notices go; nowhere when absent.
     pub redis_url: Option<SecretString>,
     /// First part of every channel's name, the same for all services of a deployment.
     pub redis_prefix: String,
     /// The listeners.
     pub listen: Listen,
+    /// Who may call the gRPC surface.
+    pub grpc: GrpcConfig,
     /// What a client may take before its request is complete.
     pub http: HttpLimits,
     /// What a request may take.
     pub requests: RequestLimits,
+    /// Pages of other hosts that may use REST.
+    pub cors: Origins,
     /// Where the signing keys come from.
     pub keys: KeySource,
+    /// Time between looks at the key file.
+    pub key_reload: Duration,
+    /// Time for which a new key is published before it signs.
+    pub key_lead: Duration,
     /// Issuer, audience and life of tokens.
     pub tokens: TokenConfig,
     /// What new passwords must be.
     pub passwords: PasswordPolicy,
     /// Cost of a password hash and bounds of the work.
     pub hashes: HashLimits,
-    /// Sessions a user may have at once.
-    pub sessions_max: u32,
+    /// What may be tried how often.
+    pub throttle: ThrottleConfig,
+    /// How mail leaves; not at all when absent.
+    pub mail: Option<MailConfig>,
+    /// Whether new e-mails must be verified by a letter.
+    pub verification: bool,
+    /// How long log-ins live, and how many a user may have.
+    pub sessions: SessionLimits,
+    /// Time between looks for what has expired.
+    pub housekeeping: Duration,
     /// How long a stop may take.
     pub stop_deadline: Duration,
     /// Logs and traces.
@@ -75,8 +115,10 @@ impl Config {
     /// Every problem by key.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Vec<Key>), EnvError> {
         let mut env = Env::new(lookup);
+        env.read_mode();
         let keys = PostgresKeys {
             url: "ACCOUNTS_DATABASE_URL",
+            ca: "ACCOUNTS_DATABASE_CA",
             connections: "ACCOUNTS_DATABASE_CONNECTIONS",
             connections_default: 16,
             wait_ms: "ACCOUNTS_DATABASE_WAIT_MS",
@@ -84,27 +126,46 @@ impl Config {
         };
         let config = Self {
             postgres: PostgresConfig::read(&mut env, &keys),
-            redis_url: env.secret(
-                "ACCOUNTS_REDIS_URL",
-                "Redis for change notices: a server, cluster nodes, or sentinels; none are sent without it",
-            ),
+            migrate: MigrateConfig::read(&mut env, &MIGRATE),
+            redis_url: read_url(&mut env, &REDIS),
             redis_prefix: env.text(
                 "ACCOUNTS_REDIS_PREFIX",
                 "messenger",
-                "first part of every channel's name, the same for all services",
+                "first part of the name of every channel and count, the same for all services",
             ),
             listen: listen(&mut env),
+            grpc: GrpcConfig::read(&mut env),
             http: http_limits(&mut env),
             requests: request_limits(&mut env),
+            cors: env.list(
+                "ACCOUNTS_CORS_ORIGINS",
+                "pages of other hosts that may use REST: scheme://host[:port], commas between",
+            ),
             keys: key_source(&mut env),
+            key_reload: env.millis(
+                "ACCOUNTS_SIGNING_KEY_RELOAD_MS",
+                5_000,
+                50..=60_000,
+                "time between looks at the key file, milliseconds",
+            ),
+            key_lead: Duration::from_secs(env.within(
+                "ACCOUNTS_SIGNING_KEY_LEAD_SECONDS",
+                2 * JWKS_MAX_AGE.as_secs(),
+                1..=DAY,
+                "time for which a new key is published before it signs, seconds",
+            )),
             tokens: tokens(&mut env),
             passwords: passwords(&mut env),
             hashes: hashes(&mut env),
-            sessions_max: env.within(
-                "ACCOUNTS_SESSIONS_PER_USER",
-                100,
-                1..=10_000,
-                "sessions a user may have at once; the oldest ends",
+            throttle: throttle::read(&mut env),
+            mail: mail::read(&mut env),
+            verification: mail::verification(&mut env),
+            sessions: sessions(&mut env),
+            housekeeping: env.millis(
+                "ACCOUNTS_HOUSEKEEPING_MS",
+                60_000,
+                100..=3_600_000,
+                "time between deletions of what has expired, milliseconds",
             ),
             stop_deadline: env.millis(
                 "ACCOUNTS_STOP_DEADLINE_MS",
@@ -114,6 +175,9 @@ impl Config {
             ),
             telemetry: TelemetryConfig::read(&mut env),
         };
+        if config.verification && config.mail.is_none() {
+            env.problem("ACCOUNTS_EMAIL_VERIFICATION: needs ACCOUNTS_MAIL_URL");
+        }
         Ok((config, env.finish()?))
     }
 }
@@ -140,6 +204,16 @@ fn http_limits(env: &mut Env<'_>) -> HttpLimits {
             10_000,
             1..=1_000_000,
             "REST connections open at once",
+        ),
+        connections_per_address: env.within(
+            "ACCOUNTS_HTTP_CONNECTIONS_PER_ADDRESS",
+            100,
+            0..=1_000_000,
+            "REST connections of one address at once, trusted proxies excepted; 0: no limit",
+        ),
+        trusted: env.list(
+            "ACCOUNTS_TRUSTED_PROXIES",
+            "networks of the load balancers, whose X-Forwarded-For is believed",
         ),
         ..HttpLimits::default()
     }
@@ -179,11 +253,43 @@ fn key_source(env: &mut Env<'_>) -> KeySource {
 
 fn tokens(env: &mut Env<'_>) -> TokenConfig {
     let ttl =
-        env.within("ACCOUNTS_TOKEN_TTL_SECONDS", 86_400, 10..=31_536_000, "life of an access token, seconds");
+        env.within("ACCOUNTS_TOKEN_TTL_SECONDS", 900, 10..=31_536_000, "life of an access token, seconds");
     TokenConfig {
         issuer: env.text("ACCOUNTS_TOKEN_ISSUER", "messenger-accounts", "claim iss of the tokens"),
         audience: env.text("ACCOUNTS_TOKEN_AUDIENCE", "messenger", "claim aud of the tokens"),
         ttl: Duration::from_secs(ttl),
+    }
+}
+
+fn sessions(env: &mut Env<'_>) -> SessionLimits {
+    let mut seconds =
+        |key, default, max, about| Duration::from_secs(env.within(key, default, 1..=max, about));
+    SessionLimits {
+        life: seconds("ACCOUNTS_SESSION_LIFE_SECONDS", 30 * DAY, 3_650 * DAY, "life of a log-in, seconds"),
+        idle: seconds(
+            "ACCOUNTS_SESSION_IDLE_SECONDS",
+            14 * DAY,
+            3_650 * DAY,
+            "time after which a log-in ends that is not refreshed, seconds",
+        ),
+        grace: seconds(
+            "ACCOUNTS_REFRESH_GRACE_SECONDS",
+            10,
+            60,
+            "time for which a spent refresh token gets the same answer again, seconds",
+        ),
+        recent: seconds(
+            "ACCOUNTS_RECENT_LOGIN_SECONDS",
+            900,
+            DAY,
+            "time after a log-in in which the e-mail is changed and the account removed without the password, seconds",
+        ),
+        per_user: env.within(
+            "ACCOUNTS_SESSIONS_PER_USER",
+            100,
+            1..=10_000,
+            "sessions a user may have at once; the oldest ends",
+        ),
     }
 }
 

@@ -6,18 +6,19 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use messenger_accounts::config::Config;
 use messenger_accounts::{app, http};
+use messenger_chassis::env::{EX_CONFIG, Misconfigured};
 use messenger_chassis::telemetry::Telemetry;
 use messenger_chassis::{admin, env};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: accounts serve | migrate | ready | check-config | openapi";
+const USAGE: &str = "usage: accounts serve | migrate | ready | check-config | openapi | keys | sessions";
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr().lock(), "accounts: {error:#}");
-        ExitCode::FAILURE
+        if error.is::<Misconfigured>() { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
     })
 }
 
@@ -27,6 +28,8 @@ fn run() -> anyhow::Result<ExitCode> {
         Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
         Some("ready") => ready(),
         Some("check-config") => check_config(),
+        Some("keys") => keys(),
+        Some("sessions") => sessions(),
         Some("openapi") => print(&http::openapi()?),
         _ => anyhow::bail!(USAGE),
     }
@@ -36,7 +39,8 @@ fn run() -> anyhow::Result<ExitCode> {
 async fn start(
     task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let (config, _) = Config::read(&variable).context("configuration")?;
+    let (config, _) = Config::read(&variable).context(Misconfigured)?;
+    app::check(&config).context(Misconfigured)?;
     let telemetry = Telemetry::start("accounts", &config.telemetry)?;
     task(config, telemetry).await
 }
@@ -44,15 +48,27 @@ async fn start(
 /// Whether the process that serves with the same configuration is ready.
 #[tokio::main(flavor = "current_thread")]
 async fn ready() -> anyhow::Result<ExitCode> {
-    let (config, _) = Config::read(&variable).context("configuration")?;
+    let (config, _) = Config::read(&variable).context(Misconfigured)?;
     admin::ask_ready(config.listen.admin).await.context("not ready")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn check_config() -> anyhow::Result<ExitCode> {
-    let (config, keys) = Config::read(&variable).context("configuration")?;
-    app::check(&config)?;
+    let (config, keys) = Config::read(&variable).context(Misconfigured)?;
+    app::check(&config).context(Misconfigured)?;
     print(&env::table(&keys))
+}
+
+fn keys() -> anyhow::Result<ExitCode> {
+    let (config, _) = Config::read(&variable).context("configuration")?;
+    print(app::keys_command(&config, std::env::args().nth(2).as_deref())?.trim_end())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn sessions() -> anyhow::Result<ExitCode> {
+    let (config, _) = Config::read(&variable).context(Misconfigured)?;
+    let whom = std::env::args().nth(3).filter(|_| std::env::args().nth(2).as_deref() == Some("end"));
+    print(&app::end_sessions(&config, whom.as_deref()).await?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

@@ -15,21 +15,21 @@ use messenger_chassis::http::{HttpLimits, bind, serve as serve_http};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
 use messenger_chassis::telemetry::Telemetry;
 use messenger_chassis::{migrate, postgres};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KeyRing, TokenVerifier};
 use crate::config::Config;
 use crate::delivery::Delivery;
-use crate::directory::{Accounts, Directory, GrpcDirectory, refresh_keys};
+use crate::directory::{Accounts, Directory, GrpcDirectory, follow_endings, refresh_keys};
 use crate::domain::close::Close;
 use crate::fanout::{Bus, Listener, RedisBus};
-use crate::http::{self, Admission, Handshakes};
-use crate::hub::Hub;
+use crate::http::{self, Admission, Handshakes, Visitors};
+use crate::hub::{EndedLimits, Hub};
 use crate::isolation::{self, Probe};
 use crate::lanes::Lanes;
 use crate::pause;
-use crate::store::{Store, migrations};
+use crate::store::{GRANTS, Store, migrations};
 use crate::usecase::Messenger;
 
 /// Serves until a signal, or until something essential has failed.
@@ -47,7 +47,7 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let (handshakes, readiness) = build(&config, &tasks)?;
     let admin = admin::router(readiness, telemetry.metrics());
     let router = http::router(Arc::new(handshakes));
-    tasks.spawn_essential("http", serve_http(public, router, config.http_limits, tasks.clone()));
+    tasks.spawn_essential("http", serve_http(public, router, config.http_limits.clone(), tasks.clone()));
     tasks.spawn_essential("admin", serve_http(private, admin, HttpLimits::default(), tasks.clone()));
     let code = lifecycle.run(config.stop).await;
     telemetry.stop();
@@ -59,19 +59,29 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
 /// # Errors
 /// The database cannot be reached, or a migration failed.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let connection = postgres::connection_config(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    let database = config.migrate.database(&config.postgres);
+    let connection = postgres::connection_config(&database).context("GATEWAY_MIGRATE_DATABASE_URL")?;
     let report = migrate::run(&connection, migrations::runner()).await.context("migrate")?;
     tracing::info!(applied = report.applied_migrations().len(), "the schema is up to date");
+    if let Some(role) = &config.migrate.role {
+        migrate::grant(&connection, role, GRANTS)
+            .await
+            .context("grant the role that serves what it needs")?;
+        tracing::info!(role, "granted");
+    }
     Ok(())
 }
 
 /// Checks what `serve` would stumble over without connecting to anything.
 ///
 /// # Errors
-/// A URL that cannot be read.
+/// A URL or a file that cannot be read.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    let migrating = config.migrate.database(&config.postgres);
+    postgres::connection_config(&migrating).context("GATEWAY_MIGRATE_DATABASE_URL")?;
     RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
+    Accounts::check(&config.directory)?;
     Ok(())
 }
 
@@ -81,13 +91,15 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store)
         .sabotaged(sabotage);
-    let accounts = Accounts::new(&config.directory);
+    let accounts = Accounts::new(&config.directory)?;
     let keys = Arc::new(KeyRing::default());
     refresh_keys(accounts.clone(), Arc::clone(&keys), config.directory.keys_interval, tasks);
     let directory: Arc<dyn Directory> =
         Arc::new(GrpcDirectory::start(accounts.clone(), &config.directory, tasks));
 
-    let hub = Arc::new(Hub::new(config.outbox, config.sockets_per_user));
+    let ended = EndedLimits { keep: config.tokens.outlives(), sessions: config.ended_sessions };
+    let hub = Hub::new(config.outbox, config.sockets_per_user, ended).limited(config.rates);
+    let hub = Arc::new(hub);
     let (bus, driver) = RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
     let bus: Arc<dyn Bus> = Arc::new(bus);
     let delivery = Delivery::start(
@@ -99,6 +111,13 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
         tasks,
     );
     driver.start(Arc::clone(&delivery) as Arc<_>, tasks);
+    let endings = follow_endings(
+        accounts.clone(),
+        Arc::clone(&delivery) as Arc<_>,
+        config.directory.endings(),
+        delivery.endings_wanted(),
+        tasks,
+    );
     let lanes = Lanes::start(config.lanes, &store, &delivery, tasks);
     let probes = probes(&bus, &store, &accounts);
     tasks.spawn(
@@ -109,7 +128,7 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
     tasks.spawn("pauses", pause::watch(config.pause, Arc::clone(&hub), listener, tasks.stop().clone()));
     tasks.spawn("drain", drain(hub, config.drain, tasks.stop().clone()));
 
-    let readiness = readiness(&store, &keys, tasks);
+    let readiness = readiness(&store, &keys, &endings, tasks);
     let requests = store.for_requests(config.requests);
     let messenger = Arc::new(Messenger::new(
         requests,
@@ -119,9 +138,12 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
         config.limits,
     ));
     let handshakes = Handshakes {
+        origins: config.origins.clone(),
+        visitors: Visitors::new(config.visitors.clone()),
         admission: Admission::new(config.admission),
         verifier: Arc::new(TokenVerifier::new(config.tokens.clone(), keys)),
         directory,
+        endings,
         delivery,
         messenger,
         places: Arc::new(Semaphore::new(config.sockets)),
@@ -135,16 +157,21 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
 }
 
 /// Ready: the log answers and tokens can be checked. Without Redis the replica delivers later, but it delivers.
-fn readiness(store: &Store, keys: &Arc<KeyRing>, tasks: &Tasks) -> Readiness {
-    let (store, keys) = (store.clone(), Arc::clone(keys));
+fn readiness(
+    store: &Store,
+    keys: &Arc<KeyRing>,
+    endings: &watch::Receiver<bool>,
+    tasks: &Tasks,
+) -> Readiness {
+    let (store, keys, endings) = (store.clone(), Arc::clone(keys), endings.clone());
     Readiness::new(tasks.stop().clone())
         .with("postgres", move || {
             let store = store.clone();
             async move { store.check().await.map_err(|error| error.to_string()) }
         })
         .with("accounts", move || {
-            let ready = keys.is_ready();
-            async move { if ready { Ok(()) } else { Err("no signing keys yet".to_owned()) } }
+            let ready = keys.is_ready() && *endings.borrow();
+            async move { if ready { Ok(()) } else { Err("no keys or ended sessions yet".to_owned()) } }
         })
 }
 

@@ -1,21 +1,25 @@
 //! Everything that can be configured, read once at the start. All keys have safe defaults but the three URLs.
 
+mod public;
+mod rates;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use messenger_chassis::env::{Env, EnvError, Key};
 use messenger_chassis::http::HttpLimits;
+use messenger_chassis::migrate::{MigrateConfig, MigrateKeys};
+use messenger_chassis::origins::Origins;
 use messenger_chassis::postgres::{PostgresConfig, PostgresKeys};
 use messenger_chassis::telemetry::TelemetryConfig;
-use secrecy::SecretString;
 
 use crate::auth::TokenConfig;
 use crate::delivery::DeliveryConfig;
 use crate::dialect;
 use crate::directory::DirectoryConfig;
 use crate::fanout::RedisConfig;
-use crate::http::{AdmissionConfig, SocketConfig};
-use crate::hub::OutboxLimits;
+use crate::http::{AdmissionConfig, SocketConfig, VisitorLimits};
+use crate::hub::{OutboxLimits, Rates};
 use crate::lanes::LaneConfig;
 use crate::pause::PauseLimits;
 use crate::session::SessionConfig;
@@ -28,11 +32,15 @@ const CONNECTIONS: usize = 24;
 
 const POSTGRES: PostgresKeys = PostgresKeys {
     url: "GATEWAY_DATABASE_URL",
+    ca: "GATEWAY_DATABASE_CA",
     connections: "GATEWAY_DATABASE_CONNECTIONS",
     connections_default: CONNECTIONS,
     wait_ms: "GATEWAY_DATABASE_WAIT_MS",
     statement_ms: "GATEWAY_DATABASE_STATEMENT_MS",
 };
+
+const MIGRATE: MigrateKeys =
+    MigrateKeys { url: "GATEWAY_MIGRATE_DATABASE_URL", role: "GATEWAY_DATABASE_ROLE" };
 
 /// The configuration of a gateway.
 #[derive(Debug, Clone)]
@@ -49,8 +57,16 @@ pub struct Config {
     pub sockets: usize,
     /// Sockets of one user.
     pub sockets_per_user: usize,
+    /// Pages from which browsers may come.
+    pub origins: Origins,
+    /// What one address may have.
+    pub visitors: VisitorLimits,
+    /// What a user may ask for in a while.
+    pub rates: Rates,
     /// The log.
     pub postgres: PostgresConfig,
+    /// Who migrates it.
+    pub migrate: MigrateConfig,
     /// Time limits of the log.
     pub store: StoreConfig,
     /// The doorbell.
@@ -69,6 +85,8 @@ pub struct Config {
     pub delivery: DeliveryConfig,
     /// Outbox of a socket.
     pub outbox: OutboxLimits,
+    /// Ended sessions that are remembered.
+    pub ended_sessions: usize,
     /// Buffers of a socket.
     pub socket: SocketConfig,
     /// Times of a socket.
@@ -94,6 +112,8 @@ impl Config {
     /// Every problem, by key.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>, node: &str) -> Result<(Self, Vec<Key>), EnvError> {
         let mut env = Env::new(lookup);
+        env.read_mode();
+        let http_limits = public::http_limits(&mut env);
         let config = Self {
             threads: env.within("GATEWAY_THREADS", 0, 0..=1_024, "worker threads; 0: one for each processor"),
             http: env.parsed(
@@ -106,30 +126,30 @@ impl Config {
                 SocketAddr::from(([127, 0, 0, 1], 3201)),
                 "admin listener, address:port",
             ),
-            http_limits: http_limits(&mut env),
-            sockets: env.within(
-                "GATEWAY_SOCKETS",
-                100_000,
-                1..=10_000_000,
-                "sockets of this replica at most",
-            ),
-            sockets_per_user: env.within(
-                "GATEWAY_SOCKETS_PER_USER",
-                16,
-                1..=10_000,
-                "sockets of one user on this replica; the oldest is closed",
-            ),
+            http_limits: http_limits.clone(),
+            sockets: public::sockets(&mut env),
+            sockets_per_user: public::sockets_per_user(&mut env),
+            origins: public::origins(&mut env),
+            visitors: public::visitors(&mut env, &http_limits.trusted),
+            rates: rates::of_users(&mut env),
             admission: AdmissionConfig::read(&mut env),
             postgres: PostgresConfig::read(&mut env, &POSTGRES),
+            migrate: MigrateConfig::read(&mut env, &MIGRATE),
             store: store(&mut env),
             requests: requests(&mut env),
-            redis: redis(&mut env, node),
+            redis: RedisConfig::read(&mut env, node),
             directory: DirectoryConfig::read(&mut env),
             tokens: TokenConfig::read(&mut env),
             lanes: lanes(&mut env),
             delivery: DeliveryConfig::read(&mut env),
             outbox: outbox(&mut env),
-            socket: socket(&mut env),
+            ended_sessions: env.within(
+                "GATEWAY_ENDED_SESSIONS",
+                1_000_000,
+                1_000..=100_000_000,
+                "ended sessions remembered until their tokens have expired, about 80 bytes each",
+            ),
+            socket: public::socket(&mut env),
             session: session(&mut env),
             limits: limits(&mut env),
             pause: pause(&mut env),
@@ -160,25 +180,6 @@ impl Config {
     }
 }
 
-fn http_limits(env: &mut Env<'_>) -> HttpLimits {
-    let default = HttpLimits::default();
-    HttpLimits {
-        head_timeout: env.millis(
-            "GATEWAY_HEAD_MS",
-            5_000,
-            100..=60_000,
-            "time for a request head, milliseconds",
-        ),
-        connections: env.within(
-            "GATEWAY_HANDSHAKES",
-            default.connections,
-            1..=1_000_000,
-            "connections in their handshake at once",
-        ),
-        ..default
-    }
-}
-
 fn store(env: &mut Env<'_>) -> StoreConfig {
     StoreConfig {
         call: env.millis(
@@ -197,45 +198,6 @@ fn requests(env: &mut Env<'_>) -> usize {
         1..=10_000,
         "PostgreSQL connections that clients' requests other than messages may hold at once",
     )
-}
-
-fn redis(env: &mut Env<'_>, node: &str) -> RedisConfig {
-    RedisConfig {
-        url: SecretString::from(
-            env.required("GATEWAY_REDIS_URL", "Redis URL: a server, cluster nodes, or sentinels"),
-        ),
-        prefix: env.text(
-            "GATEWAY_REDIS_PREFIX",
-            "messenger",
-            "first part of every channel's name, the same for all services",
-        ),
-        node: env.text("GATEWAY_NODE", node, "name of this replica, unique among the replicas"),
-        queue: env.within("GATEWAY_RING_QUEUE", 10_000, 1..=1_000_000, "rings that may wait to be sent"),
-        timeout: env.millis(
-            "GATEWAY_REDIS_TIMEOUT_MS",
-            1_000,
-            10..=60_000,
-            "time limit of a Redis call and of each address that is tried, milliseconds",
-        ),
-        heartbeat: env.millis(
-            "GATEWAY_REDIS_HEARTBEAT_MS",
-            1_000,
-            50..=60_000,
-            "how often the own channel is rung, milliseconds",
-        ),
-        silence: env.millis(
-            "GATEWAY_REDIS_SILENCE_MS",
-            3_000,
-            100..=600_000,
-            "silence after which Redis counts as dead, milliseconds",
-        ),
-        linger: env.millis(
-            "GATEWAY_REDIS_LINGER_MS",
-            1_000,
-            0..=600_000,
-            "how long an unused subscription stays, milliseconds",
-        ),
-    }
 }
 
 fn lanes(env: &mut Env<'_>) -> LaneConfig {
@@ -304,35 +266,6 @@ fn outbox(env: &mut Env<'_>) -> OutboxLimits {
     }
 }
 
-fn socket(env: &mut Env<'_>) -> SocketConfig {
-    SocketConfig {
-        frame_bytes: env.within(
-            "GATEWAY_FRAME_BYTES",
-            64 * 1024,
-            1024..=16 << 20,
-            "bytes of a frame that comes in",
-        ),
-        read_buffer: env.within(
-            "GATEWAY_READ_BUFFER_BYTES",
-            2 * 1024,
-            256..=1 << 20,
-            "read buffer of a socket, bytes",
-        ),
-        write_buffer: env.within(
-            "GATEWAY_WRITE_BUFFER_BYTES",
-            4 * 1024,
-            0..=1 << 20,
-            "bytes collected before a write",
-        ),
-        max_write_buffer: env.within(
-            "GATEWAY_MAX_WRITE_BUFFER_BYTES",
-            256 * 1024,
-            64 * 1024..=1 << 30,
-            "write buffer of a slow socket at most, bytes",
-        ),
-    }
-}
-
 fn session(env: &mut Env<'_>) -> SessionConfig {
     SessionConfig {
         ping_after: env.millis(
@@ -365,6 +298,7 @@ fn session(env: &mut Env<'_>) -> SessionConfig {
             1..=10_000,
             "requests of a socket in flight; past them it is not read",
         ),
+        frames: rates::of_sockets(env),
         limits: dialect::Limits {
             content_bytes: env.within("GATEWAY_CONTENT_BYTES", 16_384, 1..=1 << 20, "bytes of a message"),
         },
@@ -375,6 +309,12 @@ fn limits(env: &mut Env<'_>) -> usecase::Limits {
     usecase::Limits {
         group_members: env.within("GATEWAY_GROUP_MEMBERS", 1_000, 2..=100_000, "members of a group"),
         conversations: env.within("GATEWAY_CONVERSATIONS", 10_000, 1..=1_000_000, "conversations of a user"),
+        blocked_users: env.within(
+            "GATEWAY_BLOCKED_USERS",
+            1_000,
+            1..=100_000,
+            "users whom a user has blocked",
+        ),
         dialogs_cached: env.within(
             "GATEWAY_DIALOGS_CACHED",
             200_000,

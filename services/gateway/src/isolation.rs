@@ -58,11 +58,12 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::task::JoinSet;
+    use uuid::Uuid;
 
     use super::*;
     use crate::dialect::Dialect;
-    use crate::domain::ids::UserId;
-    use crate::hub::{Drained, OutboxLimits};
+    use crate::domain::ids::{SessionId, UserId};
+    use crate::hub::{Drained, EndedLimits, OutboxLimits};
 
     const LIMIT: Duration = Duration::from_secs(5);
 
@@ -79,8 +80,12 @@ mod tests {
         let reached = [true, true].map(|reached| Arc::new(AtomicBool::new(reached)));
         let hanging: Probe = Box::new(|| Box::pin(std::future::pending()));
         let probes = reached.iter().map(probe).chain([hanging]).collect();
-        let hub = Arc::new(Hub::new(OutboxLimits { bytes: 99, soft_bytes: 99, frames: 9 }, 1));
-        let socket = hub.register(UserId(1), Dialect::V2);
+        let hub = Arc::new(Hub::new(
+            OutboxLimits { bytes: 99, soft_bytes: 99, frames: 9 },
+            1,
+            EndedLimits::default(),
+        ));
+        let socket = hub.register(UserId(1), SessionId(Uuid::nil()), Dialect::V2).expect("it goes on");
         let is_closed = || matches!(socket.outbox().drain(&mut Vec::new()), Drained::Closed(Close::CutOff));
         let stop = CancellationToken::new();
         let mut watching = JoinSet::new();

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use messenger_chassis::admin;
+use messenger_chassis::env::{EX_CONFIG, Misconfigured};
 use messenger_chassis::telemetry::Telemetry;
 use messenger_gateway::app;
 use messenger_gateway::config::Config;
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         // Nothing is left to do when standard error is closed.
         let _ = writeln!(std::io::stderr().lock(), "gateway: {error:#}");
-        ExitCode::FAILURE
+        if error.is::<Misconfigured>() { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
     })
 }
 
@@ -33,7 +34,8 @@ fn run() -> anyhow::Result<ExitCode> {
 }
 
 fn start(task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
-    let (config, _) = read().context("configuration")?;
+    let (config, _) = read().context(Misconfigured)?;
+    app::check(&config).context(Misconfigured)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
@@ -47,14 +49,14 @@ fn start(task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>) 
 /// Whether the process that serves with the same configuration is ready.
 #[tokio::main(flavor = "current_thread")]
 async fn ready() -> anyhow::Result<ExitCode> {
-    let (config, _) = read().context("configuration")?;
+    let (config, _) = read().context(Misconfigured)?;
     admin::ask_ready(config.admin).await.context("not ready")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn check_config() -> anyhow::Result<ExitCode> {
-    let (config, keys) = read().context("configuration")?;
-    app::check(&config)?;
+    let (config, keys) = read().context(Misconfigured)?;
+    app::check(&config).context(Misconfigured)?;
     writeln!(std::io::stdout().lock(), "{}", messenger_chassis::env::table(&keys))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -52,19 +52,20 @@ mod tests {
 
     use tokio::task::{JoinSet, yield_now};
     use tokio::time::advance;
+    use uuid::Uuid;
 
     use super::*;
     use crate::dialect::Dialect;
-    use crate::domain::ids::UserId;
-    use crate::fanout::Rung;
-    use crate::hub::{Drained, OutboxLimits};
+    use crate::domain::ids::{SessionId, UserId};
+    use crate::fanout::{Rung, UserChange};
+    use crate::hub::{Drained, EndedLimits, OutboxLimits};
 
     #[derive(Default)]
     struct Interruptions(AtomicU32);
 
     impl Listener for Interruptions {
         fn rang(&self, _: Rung, _: Option<Box<str>>) {}
-        fn user_changed(&self, _: UserId, _: bool) {}
+        fn user_changed(&self, _: UserChange) {}
         fn interrupted(&self) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -73,8 +74,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_swept_after_and_a_long_one_closes_the_sockets() {
         let limits = PauseLimits { short: Duration::from_secs(2), long: Duration::from_secs(60) };
-        let hub = Arc::new(Hub::new(OutboxLimits { bytes: 99, soft_bytes: 99, frames: 9 }, 1));
-        let socket = hub.register(UserId(1), Dialect::V2);
+        let hub = Arc::new(Hub::new(
+            OutboxLimits { bytes: 99, soft_bytes: 99, frames: 9 },
+            1,
+            EndedLimits::default(),
+        ));
+        let socket = hub.register(UserId(1), SessionId(Uuid::nil()), Dialect::V2).expect("it goes on");
         let is_closed = || matches!(socket.outbox().drain(&mut Vec::new()), Drained::Closed(Close::Restart));
         let interruptions = Arc::new(Interruptions::default());
         let stop = CancellationToken::new();

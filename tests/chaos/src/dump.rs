@@ -65,6 +65,7 @@ pub(crate) async fn dump(log: &Client, writer: &Writer) -> Result<()> {
             3 => Kind::MemberLeft,
             4 => Kind::MemberRemoved,
             5 => Kind::GroupRenamed,
+            6 => Kind::RoleChanged,
             _ => Kind::Unsupported,
         };
         let entry = Entry {

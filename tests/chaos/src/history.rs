@@ -201,6 +201,8 @@ pub enum Kind {
     MemberRemoved,
     /// The group has a new name.
     GroupRenamed,
+    /// The subject has another role.
+    RoleChanged,
     /// Something that this program does not know.
     Unsupported,
 }

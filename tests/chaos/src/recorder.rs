@@ -228,6 +228,7 @@ pub(crate) fn shown(entry: &Entry) -> history::Entry {
         EntryKind::MemberRemoved => Kind::MemberRemoved,
         EntryKind::MemberLeft => Kind::MemberLeft,
         EntryKind::GroupRenamed => Kind::GroupRenamed,
+        EntryKind::RoleChanged => Kind::RoleChanged,
         EntryKind::Unsupported => Kind::Unsupported,
     };
     history::Entry {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use messenger_backing::{Durability, Postgres, PostgresServer};
 use messenger_client::rest::{Accounts, NewUser};
-use messenger_client::session::{Gateway, Grant};
+use messenger_client::session::{Gateway, Grant, Renewal};
 use messenger_client::socket::Options;
 use messenger_support::{Cluster, ClusterOptions, private_postgres, private_redis};
 use secrecy::SecretString;
@@ -72,6 +72,7 @@ pub(crate) async fn start(plan: &Plan<'_>, servers: Servers, writer: &Writer) ->
         (postgres, plan.redis.is_none().then(private_redis))
     });
     let cluster = Cluster::start(ClusterOptions {
+        mutual_tls: false,
         gateways: GATEWAYS,
         settings: &all,
         postgres: Some(postgres),
@@ -120,6 +121,7 @@ async fn sign_up(accounts: &Accounts, email: String) -> Result<(Gateway, Grant)>
         accounts: accounts.clone(),
         email,
         password: PASSWORD.into(),
+        renewal: Renewal::of(&login),
         url: String::new(),
         options: Options::default(),
     };

@@ -1,5 +1,7 @@
 //! `docker-compose.yml` starts programs that exist, with commands and keys that they know, and nothing points nowhere.
 
+use std::collections::BTreeSet;
+
 use crate::programs::Program;
 use crate::system::{Service, System};
 
@@ -58,7 +60,9 @@ fn the_services_find_each_other() {
     let gateway = system.service("gateway").environment();
     let grpc = port(&accounts["ACCOUNTS_GRPC_ADDR"]);
     assert_eq!(gateway["GATEWAY_ACCOUNTS_URL"], format!("http://accounts:{grpc}"));
-    assert_eq!(accounts["ACCOUNTS_REDIS_URL"], gateway["GATEWAY_REDIS_URL"]);
+    assert_eq!(accounts["ACCOUNTS_GRPC_TOKEN"], gateway["GATEWAY_ACCOUNTS_TOKEN"]);
+    let [one, other] = [&accounts["ACCOUNTS_REDIS_URL"], &gateway["GATEWAY_REDIS_URL"]];
+    assert_eq!((host(one), port(one)), (host(other), port(other)));
     for service in system.ours() {
         for (key, value) in service.environment().iter().filter(|(_, value)| value.contains("://")) {
             let host = host(value);
@@ -76,12 +80,109 @@ fn the_database_that_is_made_is_the_one_that_is_used() {
     let postgres = system.service("postgres").environment();
     let [user, password, database] =
         ["POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"].map(|key| &postgres[key]);
-    for (service, key, schema) in
-        [("accounts", "ACCOUNTS_DATABASE_URL", "accounts"), ("gateway", "GATEWAY_DATABASE_URL", "messaging")]
+    let roles = crate::read("deploy/postgres/roles.sql");
+    for (service, upper, schema) in
+        [("accounts", "ACCOUNTS", "accounts"), ("gateway", "GATEWAY", "messaging")]
     {
-        let url =
-            format!("postgres://{user}:{password}@postgres:5432/{database}?options=-csearch_path%3D{schema}");
-        assert_eq!(system.service(service).environment()[key], url);
+        let url = |user: &str, password: &str| {
+            format!("postgres://{user}:{password}@postgres:5432/{database}?options=-csearch_path%3D{schema}")
+        };
+        let variable = format!("POSTGRES_{upper}_PASSWORD");
+        let role = format!("messenger_{service}");
+        let serving = url(&role, &postgres[&variable]);
+        assert_eq!(system.service(service).environment()[&format!("{upper}_DATABASE_URL")], serving);
+        let migrating = system.service(&format!("{service}-migrate")).environment();
+        assert_eq!(migrating[&format!("{upper}_DATABASE_URL")], serving);
+        assert_eq!(migrating[&format!("{upper}_MIGRATE_DATABASE_URL")], url(user, password));
+        assert_eq!(migrating[&format!("{upper}_DATABASE_ROLE")], role);
+        assert!(roles.contains(&format!("\\getenv {service}_password {variable}\n")), "{variable}");
+        assert!(
+            roles.contains(&format!("CREATE ROLE {role} LOGIN PASSWORD :'{service}_password';")),
+            "{role}"
+        );
+    }
+    mounted(system.service("postgres"), "deploy/postgres/roles.sql", "/docker-entrypoint-initdb.d/");
+}
+
+#[test]
+fn the_users_of_redis_are_those_of_the_services() {
+    let system = System::read();
+    let redis = system.service("redis");
+    mounted(redis, "deploy/redis/users.acl", "/etc/valkey/");
+    let users = crate::read("deploy/redis/users.acl");
+    assert!(users.starts_with("user default off\n"), "nobody comes in without a name");
+    for (service, upper) in [("accounts", "ACCOUNTS"), ("gateway", "GATEWAY")] {
+        let variable = format!("REDIS_{upper}_PASSWORD");
+        let password = &redis.environment()[&variable];
+        let url = &system.service(service).environment()[&format!("{upper}_REDIS_URL")];
+        assert!(url.starts_with(&format!("redis://messenger-{service}:{password}@")), "{url}");
+        assert!(users.contains(&format!("user messenger-{service} on >{variable} ")), "{variable}");
+        let replaced = format!("s/{variable}/$${variable}/");
+        assert!(redis.list("command").iter().any(|part| part.contains(&replaced)), "{replaced}");
+    }
+}
+
+/// A file of the repository is mounted into that folder, to be read.
+fn mounted(service: Service<'_>, file: &str, folder: &str) {
+    let name = file.rsplit('/').next().unwrap();
+    let volume = format!("./{file}:{folder}{name}:ro");
+    assert!(service.list("volumes").contains(&&*volume), "{}: {volume} is missing", service.name);
+    crate::read(file);
+}
+
+#[test]
+fn no_secret_has_a_default_and_the_documented_line_makes_them_all() {
+    let compose = crate::read("docker-compose.yml");
+    let variables = compose.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    let required: BTreeSet<_> = variables.filter_map(|(variable, _)| variable.strip_suffix(":?")).collect();
+    let document = crate::read("deploy/README.md");
+    let line =
+        document.lines().find(|line| line.starts_with("for name in ")).expect("a line that makes `.env`");
+    let folder = std::env::temp_dir().join(format!("messenger-deploy-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let made = std::process::Command::new("sh").args(["-euc", line]).current_dir(&folder).status().unwrap();
+    let text = std::fs::read_to_string(folder.join(".env")).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(made.success());
+    let pairs: Vec<_> = text.lines().map(|line| line.split_once('=').expect("NAME=value")).collect();
+    assert_eq!(pairs.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), required);
+    let values: BTreeSet<_> = pairs.iter().map(|(_, value)| *value).collect();
+    assert_eq!(values.len(), pairs.len(), "each its own");
+    assert!(
+        values.iter().all(|value| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    );
+}
+
+#[test]
+fn what_stood_in_this_file_before_starts_nothing() {
+    let system = System::read();
+    for (service, key, weak) in [
+        ("accounts", "ACCOUNTS_GRPC_TOKEN", ""),
+        ("accounts", "ACCOUNTS_GRPC_TOKEN", "changeme"),
+        ("accounts", "ACCOUNTS_GRPC_TOKEN", "messenger"),
+        ("accounts", "ACCOUNTS_DATABASE_URL", "postgres://messenger:messenger@postgres:5432/messenger"),
+        ("accounts", "ACCOUNTS_REDIS_URL", "redis://redis:6379"),
+        ("gateway", "GATEWAY_ACCOUNTS_TOKEN", "secretsecretsecretsecretsecretsecret"),
+        ("gateway", "GATEWAY_DATABASE_URL", "postgres://messenger_gateway@postgres:5432/messenger"),
+        ("gateway", "GATEWAY_DATABASE_URL", "postgres://postgres:postgres@postgres:5432/messenger"),
+        ("gateway", "GATEWAY_REDIS_URL", "redis://redis:6379"),
+        ("gateway", "GATEWAY_REDIS_URL", "redis://:redis@redis:6379"),
+    ] {
+        let mut environment = system.service(service).environment();
+        environment.insert(key.to_owned(), weak.to_owned());
+        for subcommand in ["check-config", "serve", "migrate"] {
+            let output = Program::named(service).run(&[subcommand], &environment);
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(
+                output.status.code(),
+                Some(78),
+                "{service} {subcommand} with {key}={weak}: {complaint}"
+            );
+            assert!(complaint.contains(key) && (weak.is_empty() || !complaint.contains(weak)), "{complaint}");
+        }
+        environment.insert("MESSENGER_MODE".to_owned(), "development".to_owned());
+        let output = Program::named(service).run(&["check-config"], &environment);
+        assert!(output.status.success(), "in development nothing is asked: {key}={weak}");
     }
 }
 

@@ -35,6 +35,27 @@ fn the_configuration_in_the_container_is_ours() {
     assert_eq!(files, [SHARED, COMPOSE]);
 }
 
+#[test]
+fn what_clients_say_of_themselves_is_overwritten_and_the_services_believe_nobody_else() {
+    let configuration = crate::read(SHARED);
+    let lines: Vec<_> = configuration.lines().map(str::trim).collect();
+    for line in [
+        "http-request del-header Forwarded",
+        "http-request del-header X-Real-IP",
+        "http-request set-header X-Forwarded-For %[src]",
+        "http-request set-header X-Forwarded-Proto https if { ssl_fc }",
+        "http-request set-header X-Forwarded-Proto http unless { ssl_fc }",
+    ] {
+        assert!(lines.contains(&line), "{SHARED} has no `{line}`");
+    }
+    let compose = crate::read("docker-compose.yml");
+    let subnet = compose.split("subnet: \"${MESSENGER_NETWORK:-").nth(1).unwrap().split('}').next().unwrap();
+    let system = System::read();
+    for (service, key) in [("accounts", "ACCOUNTS_TRUSTED_PROXIES"), ("gateway", "GATEWAY_TRUSTED_PROXIES")] {
+        assert_eq!(system.service(service).environment()[key], subnet, "{service}");
+    }
+}
+
 /// Where HAProxy is not installed there is nobody to ask.
 #[test]
 fn haproxy_understands_the_configuration() {

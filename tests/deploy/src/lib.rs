@@ -8,6 +8,8 @@ mod compose;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod haproxy;
 #[cfg(test)]
 mod image;

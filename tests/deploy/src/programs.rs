@@ -9,6 +9,7 @@ pub(crate) const PROGRAMS: [Program; 2] = [
     Program {
         name: "accounts",
         needs: &[
+            ("MESSENGER_MODE", "development"),
             ("ACCOUNTS_DATABASE_URL", "postgres://localhost/messenger"),
             ("ACCOUNTS_SIGNING_KEY_FILE", "/nonexistent/signing-key.pem"),
         ],
@@ -16,6 +17,7 @@ pub(crate) const PROGRAMS: [Program; 2] = [
     Program {
         name: "gateway",
         needs: &[
+            ("MESSENGER_MODE", "development"),
             ("GATEWAY_DATABASE_URL", "postgres://localhost/messenger"),
             ("GATEWAY_REDIS_URL", "redis://localhost"),
         ],

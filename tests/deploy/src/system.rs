@@ -1,6 +1,7 @@
 //! `docker-compose.yml` as data: aliases and merges resolved, variables replaced by their defaults.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value};
@@ -95,10 +96,24 @@ fn merged(mut mapping: Map<String, Value>) -> Map<String, Value> {
     mapping
 }
 
-/// `${NAME:-default}` and `${NAME-default}`, for an environment in which no name is set.
+/// `${NAME:-default}` and `${NAME-default}`, for an environment in which no name is set but those that must be:
+/// `${NAME:?}`.
 fn interpolated(text: &str) -> String {
     let Some((before, rest)) = text.split_once("${") else { return text.to_owned() };
     let (variable, after) = rest.split_once('}').expect("a closing brace");
-    let (_, default) = variable.split_once('-').expect("every variable has a default");
-    format!("{before}{default}{}", interpolated(after))
+    let value = match variable.strip_suffix(":?") {
+        Some(name) => secret(name),
+        None => variable.split_once('-').expect("a default, or a `:?`").1.to_owned(),
+    };
+    format!("{before}{value}{}", interpolated(after))
+}
+
+/// What these tests set for a variable that has no default: another one for each name.
+fn secret(name: &str) -> String {
+    let half = |seed: u8| {
+        let mut hasher = DefaultHasher::new();
+        (seed, name).hash(&mut hasher);
+        hasher.finish()
+    };
+    format!("{:016x}{:016x}", half(0), half(1))
 }

@@ -1,9 +1,10 @@
 //! The whole system as a client meets it: one accounts service and several gateways, as real processes on a database
 //! and channels of their own.
 
+mod settings;
+
 use std::io::Write as _;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -11,9 +12,12 @@ use messenger_backing::{Postgres, PostgresServer, Redis, RedisServer};
 use nix::sys::signal::Signal;
 use tokio_postgres::Client;
 
+use self::settings::{SETTINGS, mutual_tls, own_settings};
+use crate::certificates::Authority;
 use crate::database::{TestDatabase, connect, database, with_schema};
 use crate::key_folder::KeyFolder;
 use crate::links::{Backing, Links};
+use crate::roles::{self, Role};
 use crate::servers::servers;
 use crate::service::{Launch, PATIENCE, Service};
 
@@ -22,29 +26,6 @@ const SHOWN_LINES: usize = 40;
 
 /// Database of a cluster on a PostgreSQL of its own.
 const OWN_DATABASE: &str = "cluster";
-
-/// What every process gets unless the options say otherwise: free ports, cheap hashes, short passwords, few
-/// connections, logs that a program can read, and time enough for a machine that is busy with other tests.
-const SETTINGS: &[(&str, &str)] = &[
-    ("ACCOUNTS_HTTP_ADDR", "127.0.0.1:0"),
-    ("ACCOUNTS_GRPC_ADDR", "127.0.0.1:0"),
-    ("ACCOUNTS_ADMIN_ADDR", "127.0.0.1:0"),
-    ("ACCOUNTS_ARGON2_MEMORY_KIB", "64"),
-    ("ACCOUNTS_ARGON2_ITERATIONS", "1"),
-    ("ACCOUNTS_ARGON2_WAIT_MS", "20000"),
-    ("ACCOUNTS_PASSWORD_MIN_CHARS", "4"),
-    ("ACCOUNTS_DATABASE_CONNECTIONS", "4"),
-    ("ACCOUNTS_DATABASE_STATEMENT_MS", "20000"),
-    ("GATEWAY_HTTP_ADDR", "127.0.0.1:0"),
-    ("GATEWAY_ADMIN_ADDR", "127.0.0.1:0"),
-    ("GATEWAY_DATABASE_CONNECTIONS", "6"),
-    ("GATEWAY_DATABASE_STATEMENT_MS", "20000"),
-    ("GATEWAY_DATABASE_CALL_MS", "21000"),
-    ("GATEWAY_SEND_PATIENCE_MS", "20000"),
-    ("GATEWAY_ACCOUNTS_DEADLINE_MS", "10000"),
-    ("LOG_FORMAT", "json"),
-    ("RUST_LOG", "info"),
-];
 
 /// What a cluster is made of.
 #[derive(Debug, Default)]
@@ -61,6 +42,8 @@ pub struct ClusterOptions<'a> {
     pub redis: Option<Redis>,
     /// URL of Redis servers that the caller runs, instead of one; no link leads to them.
     pub redis_url: Option<&'a str>,
+    /// Accounts and the gateways show each other certificates. Not together with `links`.
+    pub mutual_tls: bool,
     /// Every link of every gateway goes through a proxy that can misbehave.
     pub links: bool,
 }
@@ -72,6 +55,7 @@ pub struct Cluster {
     gateways: Vec<Service>,
     accounts: Service,
     _keys: KeyFolder,
+    _authority: Option<Authority>,
     database: Database,
     redis: Option<Redis>,
 }
@@ -276,6 +260,17 @@ impl Drop for Cluster {
 }
 
 impl Database {
+    /// An empty database, and the roles of accounts and the gateways.
+    async fn make(postgres: Option<Postgres>, standby: Option<PostgresServer>) -> Result<(Self, [Role; 2])> {
+        let Some(postgres) = postgres else {
+            let database = database().await;
+            let roles = database.roles().await;
+            return Ok((Self::Shared(database), roles));
+        };
+        let roles = empty(&postgres).await?;
+        Ok((Self::Own(Box::new(postgres), standby.map(Box::new)), roles))
+    }
+
     fn url_for(&self, schema: &str) -> String {
         match self {
             Self::Shared(database) => database.url_for(schema),
@@ -292,41 +287,38 @@ impl Database {
 }
 
 async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
-    let database = match options.postgres {
-        Some(postgres) => {
-            empty(&postgres).await?;
-            Database::Own(Box::new(postgres), options.standby.map(Box::new))
-        }
-        None => Database::Shared(database().await),
-    };
+    let (database, roles) = Database::make(options.postgres, options.standby).await?;
     let keys = KeyFolder::new()?;
     let own_redis_url = || options.redis.as_ref().map_or_else(|| servers().redis_url(), Redis::url);
     let redis_url = options.redis_url.map_or_else(own_redis_url, str::to_owned);
     let linked_redis = options.redis_url.is_none().then_some(redis_url.as_str());
     let mut environment = Launch { program: "accounts", environment: Vec::new() };
-    for (key, value) in own_settings(&keys, &redis_url) {
+    let authority = options.mutual_tls.then(Authority::new);
+    let own = own_settings(&keys, &redis_url)?;
+    for (key, value) in own.into_iter().chain(authority.iter().flat_map(mutual_tls)) {
         environment.set(key, value);
     }
     for (key, value) in SETTINGS.iter().chain(options.settings) {
         environment.set(key, *value);
     }
     let mut accounts = environment.clone();
-    accounts.set("ACCOUNTS_DATABASE_URL", database.url_for("accounts"));
+    accounts.set("ACCOUNTS_DATABASE_URL", roles[0].url(&database.url_for("accounts"))?);
     let mut gateway = Launch { program: "gateway", ..environment };
-    gateway.set("GATEWAY_DATABASE_URL", database.url_for("messaging"));
+    let messaging_url = roles[1].url(&database.url_for("messaging"))?;
+    gateway.set("GATEWAY_DATABASE_URL", messaging_url.as_str());
+    migrate(&accounts, &gateway, &database, &roles).await?;
 
-    tokio::try_join!(accounts.finish("migrate"), gateway.finish("migrate"))?;
     let accounts = Service::start(accounts).await?;
     let grpc = accounts.listener("grpc").await?;
-    gateway.set("GATEWAY_ACCOUNTS_URL", format!("http://{grpc}"));
+    let scheme = if authority.is_some() { "https" } else { "http" };
+    gateway.set("GATEWAY_ACCOUNTS_URL", format!("{scheme}://{grpc}"));
     let (mut gateways, mut links) = (Vec::new(), Vec::new());
     for (index, seed) in (0..options.gateways).zip(0..) {
         let mut launch = gateway.clone();
         launch.set("GATEWAY_NODE", format!("gateway-{index}"));
         if options.links {
-            let database_url = database.url_for("messaging");
-            let backing = Backing::start(linked_redis, &database_url, &grpc, seed).await?;
-            for (key, value) in backing.environment(linked_redis, &database_url)? {
+            let backing = Backing::start(linked_redis, &messaging_url, &grpc, seed).await?;
+            for (key, value) in backing.environment(linked_redis, &messaging_url)? {
                 launch.set(key, value);
             }
             gateways.push(Service::start(launch).await?);
@@ -335,29 +327,40 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
             gateways.push(Service::start(launch).await?);
         }
     }
-    let cluster = Cluster { links, gateways, accounts, _keys: keys, database, redis: options.redis };
+    let cluster = Cluster {
+        links,
+        gateways,
+        accounts,
+        _keys: keys,
+        _authority: authority,
+        database,
+        redis: options.redis,
+    };
     for service in cluster.services() {
         service.ready().await?;
     }
     Ok(cluster)
 }
 
-/// A durable server still has the data of the run before.
-async fn empty(postgres: &Postgres) -> Result<()> {
-    let admin = connect(&postgres.admin_url()).await?;
-    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {OWN_DATABASE} WITH (FORCE)")).await?;
-    admin.batch_execute(&format!("CREATE DATABASE {OWN_DATABASE}")).await.context("create the database")
+/// As the owner of the schemas, who grants the roles what they need.
+async fn migrate(accounts: &Launch, gateway: &Launch, database: &Database, roles: &[Role; 2]) -> Result<()> {
+    let (mut accounts, mut gateway) = (accounts.clone(), gateway.clone());
+    accounts.set("ACCOUNTS_MIGRATE_DATABASE_URL", database.url_for("accounts"));
+    accounts.set("ACCOUNTS_DATABASE_ROLE", roles[0].name.as_str());
+    gateway.set("GATEWAY_MIGRATE_DATABASE_URL", database.url_for("messaging"));
+    gateway.set("GATEWAY_DATABASE_ROLE", roles[1].name.as_str());
+    tokio::try_join!(accounts.finish(&["migrate"]), gateway.finish(&["migrate"])).map(drop)
 }
 
-fn own_settings(keys: &KeyFolder, redis_url: &str) -> [(&'static str, String); 5] {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    // Channels of no other test, in this process or another one.
-    let prefix = format!("t-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    [
-        ("ACCOUNTS_SIGNING_KEY_FILE", keys.file()),
-        ("ACCOUNTS_REDIS_URL", redis_url.to_owned()),
-        ("ACCOUNTS_REDIS_PREFIX", prefix.clone()),
-        ("GATEWAY_REDIS_URL", redis_url.to_owned()),
-        ("GATEWAY_REDIS_PREFIX", prefix),
-    ]
+/// A durable server still has the data of the run before, and its roles.
+async fn empty(postgres: &Postgres) -> Result<[Role; 2]> {
+    let admin = connect(&postgres.admin_url()).await?;
+    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {OWN_DATABASE} WITH (FORCE)")).await?;
+    admin.batch_execute(&format!("DROP ROLE IF EXISTS {}", roles::NAMES.join(", "))).await?;
+    admin.batch_execute(&format!("CREATE DATABASE {OWN_DATABASE}")).await.context("create the database")?;
+    let [accounts, gateway] = roles::NAMES;
+    let made = [Role::new(accounts.to_owned())?, Role::new(gateway.to_owned())?];
+    let client = connect(&postgres.url(OWN_DATABASE)).await?;
+    roles::make(&client, OWN_DATABASE, [&made[0], &made[1]]).await?;
+    Ok(made)
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::roles::{self, Role};
 use crate::servers::{Servers, servers};
 
 /// How long one connection or statement of the test support may take.
@@ -16,6 +17,9 @@ const LEFTOVER_SECONDS: i64 = 3600;
 /// Names are `t_<seconds since 1970>_<process id>_<number>`.
 const LEFTOVERS: &str = "SELECT datname FROM pg_database WHERE datname ~ '^t_[0-9]{10}_[0-9]+_[0-9]+$' \
      AND split_part(datname, '_', 2)::bigint < extract(epoch FROM now()) - $1::bigint";
+/// Their roles are named after them.
+const LEFTOVER_ROLES: &str = "SELECT rolname FROM pg_roles WHERE rolname ~ '^t_[0-9]{10}_[0-9]+_[0-9]+_(accounts|gateway)$' \
+     AND split_part(rolname, '_', 2)::bigint < extract(epoch FROM now()) - $1::bigint";
 
 /// A new, empty database that nobody else uses. Dropping it drops the database and cuts its connections.
 #[derive(Debug)]
@@ -55,6 +59,42 @@ impl TestDatabase {
         client.unwrap_or_else(|error| panic!("connect to {}: {error:#}", self.name))
     }
 
+    /// The roles of accounts and of the gateways, for this database alone. They go with it. Once a database.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn roles(&self) -> [Role; 2] {
+        let make = async {
+            let [accounts, gateway] = self.role_names();
+            let (accounts, gateway) = (Role::new(accounts)?, Role::new(gateway)?);
+            roles::make(&connect(&self.url).await?, &self.name, [&accounts, &gateway]).await?;
+            anyhow::Ok([accounts, gateway])
+        };
+        make.await.unwrap_or_else(|error| panic!("roles for {}: {error:#}", self.name))
+    }
+
+    /// URL as [`TestDatabase::url_for`], for a role.
+    ///
+    /// # Panics
+    /// When the URL of the server is none.
+    #[must_use]
+    pub fn url_as(&self, role: &Role, schema: &str) -> String {
+        role.url(&self.url_for(schema)).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// A connection that sees `schema` alone, as this role.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn connect_as(&self, role: &Role, schema: &str) -> Client {
+        let client = connect(&self.url_as(role, schema)).await;
+        client.unwrap_or_else(|error| panic!("connect to {} as {}: {error:#}", self.name, role.name))
+    }
+
+    fn role_names(&self) -> [String; 2] {
+        ["accounts", "gateway"].map(|service| format!("{}_{service}", self.name))
+    }
+
     /// Name of the database.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -65,11 +105,14 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let statement = format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", self.name);
+        let roles = format!("DROP ROLE IF EXISTS \"{}\"", self.role_names().join("\", \""));
         // On a thread of its own, because the test's runtime may be ending. What fails here is swept later.
         let dropped = std::thread::spawn(move || -> Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                Ok(connect(&servers().admin_url()).await?.batch_execute(&statement).await?)
+                let admin = connect(&servers().admin_url()).await?;
+                admin.batch_execute(&statement).await?;
+                Ok(admin.batch_execute(&roles).await?)
             })
         });
         let _ = dropped.join();
@@ -96,6 +139,10 @@ async fn sweep(admin: &Client) -> Result<()> {
     for row in admin.query(LEFTOVERS, &[&LEFTOVER_SECONDS]).await? {
         let name: String = row.get(0);
         admin.batch_execute(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await?;
+    }
+    for row in admin.query(LEFTOVER_ROLES, &[&LEFTOVER_SECONDS]).await? {
+        let name: String = row.get(0);
+        admin.batch_execute(&format!("DROP ROLE IF EXISTS \"{name}\"")).await?;
     }
     Ok(())
 }

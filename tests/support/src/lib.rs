@@ -4,6 +4,7 @@
 //! It knows nothing of the services' insides and imports none of them: only their programs' names and the keys of
 //! their environment.
 
+mod certificates;
 mod cluster;
 mod collector;
 mod database;
@@ -12,12 +13,16 @@ mod http;
 mod key_folder;
 mod links;
 mod log;
+mod privileges;
 mod program;
 pub mod proxy;
 mod redis_group;
+mod roles;
 mod servers;
 mod service;
+mod tls_proxy;
 
+pub use certificates::{Authority, Certificate};
 pub use cluster::{Cluster, ClusterOptions};
 pub use collector::{Collector, Span};
 pub use database::{TestDatabase, database};
@@ -25,6 +30,12 @@ pub use dice::Dice;
 pub use http::get;
 pub use links::Links;
 pub use log::Log;
+pub use privileges::{exceptions, permitted, privileges};
 pub use redis_group::RedisGroup;
-pub use servers::{Servers, private_postgres, private_redis, servers, standby_of};
+pub use roles::Role;
+pub use servers::{
+    Servers, private_postgres, private_postgres_with_tls, private_redis, private_redis_with_users, servers,
+    standby_of,
+};
 pub use service::{PATIENCE, Service};
+pub use tls_proxy::TlsProxy;

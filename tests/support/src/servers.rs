@@ -5,8 +5,13 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
 use messenger_backing::{
-    Durability, Home, Place, Postgres, PostgresOptions, PostgresServer, Redis, RedisOptions,
+    Durability, Home, Place, Postgres, PostgresOptions, PostgresServer, Redis, RedisOptions, random_secret,
 };
+
+use crate::certificates::Certificate;
+
+/// The users that a deployment has, with the names of their passwords in the place of these.
+const USERS: &str = include_str!("../../../deploy/redis/users.acl");
 
 /// Below the workspace's target folder, shared with `cargo xtask`.
 const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dev/servers");
@@ -65,6 +70,23 @@ pub fn private_postgres(durability: Durability, settings: &[(&str, &str)]) -> Po
     start().unwrap_or_else(|error| panic!("a PostgreSQL of the test's own: {error:#}"))
 }
 
+/// A disposable PostgreSQL of the test's own that speaks TLS and shows this certificate.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn private_postgres_with_tls(shown: &Certificate) -> Postgres {
+    let start = || {
+        let place = place()?;
+        let tls = Some([Path::new(&shown.certificate), Path::new(&shown.key)]);
+        Postgres::start(
+            PostgresOptions { tls, ..PostgresOptions::new(&place, Durability::Disposable) },
+            &quiet,
+        )
+    };
+    start().unwrap_or_else(|error| panic!("a PostgreSQL with TLS: {error:#}"))
+}
+
 /// A standby in a place of its own that follows `primary` from now on.
 ///
 /// # Panics
@@ -86,6 +108,28 @@ pub fn standby_of(primary: &mut Postgres) -> PostgresServer {
 pub fn private_redis() -> Redis {
     let start = || Redis::start(RedisOptions::new(&place()?), &quiet);
     start().unwrap_or_else(|error| panic!("a Redis of the test's own: {error:#}"))
+}
+
+/// A Redis of the test's own with the users of the deployment and no others; their URLs, accounts' first.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn private_redis_with_users() -> (Redis, [String; 2]) {
+    let start = || {
+        let passwords = [random_secret()?, random_secret()?];
+        let [accounts, gateway] = &passwords;
+        let users =
+            USERS.replace("REDIS_ACCOUNTS_PASSWORD", accounts).replace("REDIS_GATEWAY_PASSWORD", gateway);
+        let lines: Vec<_> = users.lines().collect();
+        let redis = Redis::start(RedisOptions { users: &lines, ..RedisOptions::new(&place()?) }, &quiet)?;
+        let url = redis.url();
+        let (_, host) = url.rsplit_once('@').context("a URL with a password")?;
+        let names = ["messenger-accounts", "messenger-gateway"];
+        let [accounts, gateway] = [0, 1].map(|n| format!("redis://{}:{}@{host}", names[n], passwords[n]));
+        anyhow::Ok((redis, [accounts, gateway]))
+    };
+    start().unwrap_or_else(|error| panic!("a Redis with users: {error:#}"))
 }
 
 fn start_shared() -> Result<Servers> {

@@ -35,18 +35,18 @@ impl Launch {
     }
 
     /// Runs a subcommand to its end.
-    pub(crate) async fn finish(&self, subcommand: &str) -> Result<()> {
-        let (mut process, log) = self.spawn(subcommand)?;
+    pub(crate) async fn finish(&self, arguments: &[&str]) -> Result<()> {
+        let (mut process, log) = self.spawn(arguments)?;
         let status = ended(&mut process, PATIENCE).await?;
         if !status.success() {
-            bail!("{} {subcommand}: {status}\n{}", self.program, log.finished(PATIENCE).await?);
+            bail!("{} {arguments:?}: {status}\n{}", self.program, log.finished(PATIENCE).await?);
         }
         Ok(())
     }
 
-    fn spawn(&self, subcommand: &str) -> Result<(Process, Arc<Log>)> {
+    fn spawn(&self, arguments: &[&str]) -> Result<(Process, Arc<Log>)> {
         let mut command = Command::new(program(self.program)?);
-        command.arg(subcommand).env_clear().envs(self.environment.iter().cloned());
+        command.args(arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn(self.program, &mut command, Signal::SIGKILL)?;
         let log = Log::read(process.take_stderr().context("standard error is no pipe")?);
@@ -69,9 +69,17 @@ pub struct Service {
 impl Service {
     /// Starts it and waits until it listens.
     pub(crate) async fn start(launch: Launch) -> Result<Self> {
-        let (process, log) = launch.spawn("serve")?;
+        let (process, log) = launch.spawn(&["serve"])?;
         let (http, admin) = (listener(&log, "http").await?, listener(&log, "admin").await?);
         Ok(Self { launch, process, log, earlier: Vec::new(), http, admin })
+    }
+
+    /// Runs a subcommand of the same program with the same environment to its end.
+    ///
+    /// # Errors
+    /// It fails; the message has its log.
+    pub async fn run(&self, arguments: &[&str]) -> Result<()> {
+        self.launch.finish(arguments).await
     }
 
     /// Where another listener than the public one and the admin's listens.

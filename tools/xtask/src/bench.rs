@@ -96,7 +96,7 @@ pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Re
     let [accounts, gateway] = system::PACKAGES;
     project.build(options.profile, &[accounts, gateway, PROGRAMS], &interrupt)?;
     let servers = preparing.wait(&interrupt)?;
-    let setup = Setup::new(project, options.profile, &folder);
+    let setup = Setup::new(project, options.profile, &folder)?;
     let addresses = Addresses::anywhere(options.gateways)?;
     let mut bench = Bench {
         choice,

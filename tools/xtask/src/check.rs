@@ -9,6 +9,7 @@ use crate::arrows;
 use crate::console::Console;
 use crate::interrupt::Interrupt;
 use crate::project::{Project, succeed, variable};
+use crate::supply;
 
 /// What needs no server.
 pub(crate) fn check(project: &Project, console: &Console) -> Result<()> {
@@ -43,6 +44,8 @@ impl<'a> Steps<'a> {
             succeed(project.cargo().args(["fmt", "--all", "--check"]), interrupt)
         })?;
         self.step("arrows", |_| arrows::check(project.root()))?;
+        let console = self.console;
+        self.step("supply chain", |interrupt| supply::check(project, console, interrupt))?;
         self.step("lints", |interrupt| {
             let lints = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
             succeed(project.cargo().args(lints), interrupt)

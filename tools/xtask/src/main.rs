@@ -4,9 +4,14 @@ mod arrows;
 mod bench;
 mod chaos;
 mod check;
+mod conformance;
 mod console;
+mod fuzz;
 mod interrupt;
+mod packages;
 mod project;
+mod sbom;
+mod supply;
 mod system;
 mod up;
 
@@ -36,6 +41,10 @@ enum Task {
     Bench(bench::Options),
     /// Breaks a private system again and again, by seed, and says whether it kept its promise
     Chaos(chaos::Options),
+    /// Two suites of other people against a private system: Autobahn's WebSocket cases, and requests from the OpenAPI document
+    Conformance(conformance::Options),
+    /// Searches for bytes that break what reads them, with cargo-fuzz
+    Fuzz(fuzz::Options),
     /// Deletes the data of `up`, and whatever an earlier run left behind
     Reset,
     /// A small terminal client; its arguments follow (try --help)
@@ -46,8 +55,10 @@ enum Task {
     },
     /// Everything that the continuous integration runs; with FILTERs only the tests whose names contain one of them
     Test { filters: Vec<String> },
-    /// What needs no server: formatting, lints, arrows between modules, documentation
+    /// What needs no server: formatting, lints, arrows between modules, what comes from outside, documentation
     Check,
+    /// Writes what is inside the services: target/sbom/*.cdx.json (CycloneDX)
+    Sbom(sbom::Options),
 }
 
 fn main() -> ExitCode {
@@ -68,10 +79,13 @@ fn run(task: Task, console: &Console) -> Result<()> {
         Task::Up(options) => up::run(&options.or_environment(project::variable), &project, console),
         Task::Bench(options) => bench::run(&options, &project, console),
         Task::Chaos(options) => chaos::run(&options, &project, console),
+        Task::Conformance(options) => conformance::run(&options, &project, console),
+        Task::Fuzz(options) => fuzz::run(&options, &project, console),
         Task::Reset => reset(&project, console),
         Task::Chat { arguments } => chat(&project, &arguments),
         Task::Test { filters } => check::test(&project, console, &filters),
         Task::Check => check::check(&project, console),
+        Task::Sbom(options) => sbom::run(&options, &project, console),
     }
 }
 

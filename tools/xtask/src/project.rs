@@ -78,6 +78,16 @@ impl Project {
         self.root.join("target/chaos")
     }
 
+    /// What `conformance` needs and writes.
+    pub(crate) fn conformance(&self) -> PathBuf {
+        self.root.join("target/conformance")
+    }
+
+    /// What `sbom` writes.
+    pub(crate) fn sbom(&self) -> PathBuf {
+        self.root.join("target/sbom")
+    }
+
     /// The folder of all private servers.
     pub(crate) fn home(&self) -> Result<Home> {
         Home::open(&self.dev().join("servers"))

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use messenger_backing::random_secret;
 use nix::sys::signal::Signal;
 
 use crate::console::Console;
@@ -42,6 +43,8 @@ pub(crate) struct Setup {
     signing_key: PathBuf,
     proxy_shared: PathBuf,
     proxy_servers: PathBuf,
+    /// What accounts knows the gateways by, drawn anew for each run.
+    token: String,
     /// Further variables of the services; one that our own environment has is left alone.
     variables: Vec<(&'static str, &'static str)>,
 }
@@ -60,15 +63,16 @@ pub(crate) struct System {
 
 impl Setup {
     /// The services as `profile` built them, with their files in `folder`.
-    pub(crate) fn new(project: &Project, profile: Profile, folder: &Path) -> Self {
-        Self {
+    pub(crate) fn new(project: &Project, profile: Profile, folder: &Path) -> Result<Self> {
+        Ok(Self {
             accounts: project.binary(profile, "accounts"),
             gateway: project.binary(profile, "gateway"),
             signing_key: folder.join("signing-key.pem"),
             proxy_shared: project.root().join("deploy/haproxy/haproxy.cfg"),
             proxy_servers: folder.join("haproxy-servers.cfg"),
+            token: random_secret()?,
             variables: LOGS.to_vec(),
-        }
+        })
     }
 }
 

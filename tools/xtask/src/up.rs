@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Re
     project.build(options.profile, &system::PACKAGES, &interrupt)?;
     let servers = preparing.wait(&interrupt)?;
     let addresses = Addresses::choose(options.port, options.gateways, servers.proxy.is_some())?;
-    let setup = Setup::new(project, options.profile, &project.dev());
+    let setup = Setup::new(project, options.profile, &project.dev())?;
     let mut system = System::new(servers, addresses, setup, *console);
     let outcome = system.migrate(&interrupt).and_then(|()| system.start(&interrupt)).and_then(|()| {
         greeting::show(console, system.addresses(), started.elapsed());

@@ -10,12 +10,15 @@ use crate::Progress;
 use crate::home::Place;
 use crate::postgres::Durability;
 use crate::search::SearchPath;
-use crate::user::random_password;
+use crate::user::random_secret;
 
 /// Oldest version with `pg_current_xact_id()` and everything else that the migrations use.
 const OLDEST: u32 = 13;
 /// First version that knows the locale C.UTF-8 by itself, on every operating system.
 const BUILTIN_LOCALE: u32 = 17;
+/// Makes a role. An interruption may have left it there without a file of its password.
+const ROLE: &str = "DO $$ BEGIN IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role}; END IF; END $$; \
+     ALTER ROLE {role} LOGIN PASSWORD '{password}'";
 pub(super) const USER: &str = "messenger";
 
 /// A folder with runnable `initdb` and `postgres`.
@@ -76,6 +79,11 @@ impl Layout {
 
     pub(super) fn port(&self) -> PathBuf {
         self.root.join("port")
+    }
+
+    /// Where the password of a role is kept.
+    fn role(&self, role: &str) -> PathBuf {
+        self.root.join(format!("password.{role}"))
     }
 
     pub(super) fn log(&self) -> PathBuf {
@@ -144,7 +152,7 @@ fn create(place: &Place, binaries: &Binaries, durability: Durability, databases:
         }
     }
     place.make_dir(&fresh.root)?;
-    place.write(&fresh.password(), &random_password()?)?;
+    place.write(&fresh.password(), &random_secret()?)?;
     initdb(place, binaries, durability, &fresh)?;
     for database in databases {
         create_database(place, binaries, &fresh, database)?;
@@ -169,15 +177,39 @@ fn initdb(place: &Place, binaries: &Binaries, durability: Durability, fresh: &La
     failure.map_or(Ok(()), Err)
 }
 
-/// In single-user mode: no client program and no driver are needed.
 fn create_database(place: &Place, binaries: &Binaries, fresh: &Layout, database: &str) -> Result<()> {
-    if !database.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
-        bail!("`{database}` is no name for a database of ours: lower-case letters and _ only");
+    check_name(database)?;
+    single_user(place, binaries, fresh, &["CREATE DATABASE ", database].concat())
+}
+
+/// Makes sure that the role is there; its password. The server must not be running.
+pub(super) fn role(place: &Place, binaries: &Binaries, role: &str) -> Result<String> {
+    check_name(role)?;
+    let layout = Layout::of(place);
+    let file = layout.role(role);
+    if let Ok(password) = std::fs::read_to_string(&file) {
+        return Ok(password);
     }
+    let password = random_secret()?;
+    let statement = ROLE.replace("{role}", role).replace("{password}", &password);
+    single_user(place, binaries, &layout, &statement)?;
+    place.write(&file, &password)?;
+    Ok(password)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+        bail!("`{name}` is no name of ours: lower-case letters and _ only");
+    }
+    Ok(())
+}
+
+/// One statement in single-user mode: no client program and no driver are needed.
+fn single_user(place: &Place, binaries: &Binaries, layout: &Layout, statement: &str) -> Result<()> {
     let mut child = place
         .command(&binaries.postgres())
         .args(["--single", "-j", "-D"])
-        .arg(fresh.data())
+        .arg(layout.data())
         .arg("postgres")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -185,13 +217,15 @@ fn create_database(place: &Place, binaries: &Binaries, fresh: &Layout, database:
         .spawn()
         .context("run PostgreSQL in single-user mode")?;
     let mut input = child.stdin.take().context("talk to PostgreSQL")?;
-    write!(input, "CREATE DATABASE {database};\n\n")?;
+    write!(input, "{statement};\n\n")?;
     drop(input);
     let output = child.wait_with_output()?;
     let messages = String::from_utf8_lossy(&output.stderr);
     // Single-user mode reports a failed statement but exits with success.
     if !output.status.success() || messages.contains("ERROR:") || messages.contains("FATAL:") {
-        bail!("create the database {database}: {}", messages.trim());
+        // The log repeats the statement, which may hold a password.
+        let reason = messages.lines().find(|line| line.contains("ERROR:") || line.contains("FATAL:"));
+        bail!("PostgreSQL in single-user mode: {}", reason.unwrap_or("it failed").trim());
     }
     Ok(())
 }

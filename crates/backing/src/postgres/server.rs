@@ -47,6 +47,8 @@ pub struct PostgresServer {
     durability: Durability,
     settings: Vec<(String, String)>,
     password: String,
+    /// Names and passwords.
+    roles: Vec<(String, String)>,
     port: u16,
     process: Process,
 }
@@ -61,8 +63,13 @@ impl PostgresServer {
         stop_leftover(&place)?;
         let layout = cluster::prepare(&place, &binaries, options.durability, options.databases, progress)?;
         let password = std::fs::read_to_string(layout.password()).context("read PostgreSQL's password")?;
-        let settings: Vec<_> =
+        let mut settings: Vec<_> =
             options.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if let Some(files) = options.tls {
+            settings.extend(tls(&place, &layout, files)?);
+        }
+        let role = |name: &&str| Ok(((*name).to_owned(), cluster::role(&place, &binaries, name)?));
+        let roles = options.roles.iter().map(role).collect::<Result<Vec<_>>>()?;
         let remembered = std::fs::read_to_string(layout.port()).ok().and_then(|text| text.parse().ok());
         let mut port = remembered.filter(|port| is_free(*port));
         let deadline = Instant::now() + START;
@@ -79,6 +86,7 @@ impl PostgresServer {
                         durability,
                         settings,
                         password,
+                        roles,
                         port: chosen,
                         process,
                     });
@@ -103,12 +111,14 @@ impl PostgresServer {
         };
         place.write(&layout.port(), &port.to_string())?;
         let (binaries, password) = (self.binaries.clone(), self.password.clone());
+        let roles = self.roles.clone();
         Ok(Self {
             place: place.clone(),
             binaries,
             durability: self.durability,
             settings,
             password,
+            roles,
             port,
             process,
         })
@@ -128,6 +138,11 @@ impl PostgresServer {
 
     pub(super) fn url(&self, database: &str) -> String {
         format!("postgres://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    pub(super) fn role_url(&self, role: &str, database: &str) -> Option<String> {
+        let (name, password) = self.roles.iter().find(|(name, _)| name == role)?;
+        Some(format!("postgres://{name}:{password}@127.0.0.1:{}/{database}", self.port))
     }
 
     /// TCP port on 127.0.0.1; the same after every restart.
@@ -231,6 +246,18 @@ impl Drop for PostgresServer {
         // There is nobody to tell; the guard and the next start's take-over remain.
         let _ = self.stop();
     }
+}
+
+/// The server believes only in files of its own.
+fn tls(place: &Place, layout: &Layout, files: [&Path; 2]) -> Result<Vec<(String, String)>> {
+    let mut settings = vec![("ssl".to_owned(), "on".to_owned())];
+    for (file, setting) in files.into_iter().zip(["ssl_cert_file", "ssl_key_file"]) {
+        let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+        let own = layout.root.join(setting);
+        place.write(&own, &text)?;
+        settings.push((setting.to_owned(), own.display().to_string()));
+    }
+    Ok(settings)
 }
 
 /// Stops a server that a killed run left in this place.

@@ -86,6 +86,9 @@ fn urls_name_one_server_several_nodes_or_sentinels() {
         ("redis://:se@cret@h1:1,h2:2,[::1]:3/", 3),
         ("redis+sentinel://h1:1/main", 1),
         ("redis+sentinel://:se@cret@h1:1,h2:2/my-1.main_2", 2),
+        ("redis://ann:secret@h1:1,h2:2", 2),
+        ("rediss://ann:secret@h1:1", 1),
+        ("rediss+sentinel://ann:secret@h1:1,h2:2/main", 2),
     ] {
         assert_eq!(Servers::parse(url).unwrap_or_else(|_| panic!("{url}")).count(), count, "{url}");
     }
@@ -97,7 +100,7 @@ fn a_bad_url_is_refused_and_not_repeated() {
         "",
         "h:1",
         "http://:hunter2@h:1",
-        "rediss://:hunter2@h:1",
+        "rediss://:hunter2@h:1#insecure",
         "redis://:hunter2@[",
         "redis://:hunter2@h1:1,,h2:2",
         "redis://:hunter2@h1:1,h2:port",
@@ -109,6 +112,33 @@ fn a_bad_url_is_refused_and_not_repeated() {
     ] {
         let error = Servers::parse(url).map(|_| ()).expect_err(url);
         assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}
+
+#[test]
+fn in_production_a_server_of_another_machine_needs_a_password_that_is_one() {
+    let problems = |url: &'static str| {
+        let lookup = move |key: &str| (key == "URL").then(|| url.to_owned());
+        let mut env = Env::new(&lookup);
+        let keys = RedisKeys { url: "URL", ca: "CA", required: true, about: "Redis" };
+        assert!(read_url(&mut env, &keys).is_some());
+        env.finish().err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    for url in [
+        "redis://h:1",
+        "redis://127.0.0.1:1,h:1",
+        "redis://:redis@h:1",
+        "redis://ann:ann@h:1",
+        "redis://ann:ann@127.0.0.1:1",
+        "rediss://h:1",
+        "redis+sentinel://h:1/main",
+    ] {
+        assert!(problems(url).starts_with("URL: its user has"), "{url}: {}", problems(url));
+    }
+    for url in
+        ["redis://127.0.0.1:1", "redis://[::1]:1", "redis://localhost", "rediss://ann:blue-lantern-42@h:1"]
+    {
+        assert_eq!(problems(url), "", "{url}");
     }
 }
 

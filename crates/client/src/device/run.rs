@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::asking::ask;
 use super::logs::{Need, Step};
 use super::{Event, Letter, Options, Shared};
 use crate::session::{Backoff, Grant, Link, Lost, Stopped};
@@ -187,7 +188,7 @@ impl<L: Link> Runner<L> {
         for _ in 0..RESUMES {
             let Some(request) = self.shared.logs().resume(positions) else { return Ok(()) };
             let sender = service.sender.clone();
-            let asked = async { sender.request(&request).await };
+            let asked = ask(&sender, &request, &self.options);
             tokio::pin!(asked);
             let answer = loop {
                 tokio::select! {
@@ -330,10 +331,16 @@ impl<L: Link> Runner<L> {
     async fn settle(&self, letter: Letter, outcome: Result<Stored, RequestError>) -> Result<(), End> {
         let id = letter.id;
         let event = match outcome {
-            Ok(stored) => Event::Sent(letter, stored),
+            Ok(stored) => {
+                self.shared.outbox().taken(self.options.in_flight);
+                Event::Sent(letter, stored)
+            }
             Err(RequestError::Refused(refusal)) => {
                 if let Some(wait) = refusal.retry_after() {
                     let again_at = Instant::now() + wait.min(self.options.backoff_cap);
+                    if refusal.is_rate_limit() {
+                        self.shared.outbox().slow_down(again_at);
+                    }
                     if self.shared.outbox().refused(id, again_at) < self.options.send_attempts {
                         return Ok(());
                     }

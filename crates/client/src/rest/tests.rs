@@ -60,6 +60,43 @@ async fn a_log_in_needs_no_renewal_keys() {
 }
 
 #[tokio::test]
+async fn a_refresh_shows_the_token_and_brings_the_next() {
+    let body = r#"{"message":"ok","token":"t2","refreshToken":"mrt_2","expiresIn":900,"id":1,"email":"a@b.c",
+        "firstName":null,"lastName":null}"#;
+    let (accounts, mut server) = once("201 Created", body).await;
+    let login = accounts.refresh(&"mrt_1".into()).await.expect("refreshed");
+    assert_eq!(login.refresh_token.as_ref().map(ExposeSecret::expose_secret), Some("mrt_2"));
+    assert_eq!((login.token.expose_secret(), login.expires_in), ("t2", Some(900)));
+    assert!(!format!("{login:?}").contains("mrt_"));
+    let asked = server.join_next().await.expect("asked").expect("served");
+    assert!(asked.starts_with("POST /auth/refresh HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.ends_with(r#"{"refreshToken":"mrt_1"}"#), "{asked}");
+}
+
+#[tokio::test]
+async fn a_log_out_has_no_body_either_way() {
+    let (accounts, mut server) = once("204 No Content", "").await;
+    accounts.log_out("tok").await.expect("logged out");
+    let asked = server.join_next().await.expect("asked").expect("served");
+    assert!(asked.starts_with("POST /auth/logout HTTP/1.1\r\n") && asked.ends_with("\r\n\r\n"), "{asked}");
+    let (accounts, _server) = once("200 OK", "{}").await;
+    assert!(matches!(accounts.log_out("tok").await, Err(RestError::Unexpected { status: 200, .. })));
+    let refused = r#"{"message":"There is no such session","code":"not_found"}"#;
+    let (accounts, _server) = once("404 Not Found", refused).await;
+    let error = accounts.end_session("tok", Uuid::nil()).await.expect_err("refused");
+    assert!(matches!(error, RestError::Refused { status: 404, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn ones_own_log_ins_are_read() {
+    let body = r#"{"data":[{"id":"00000000-0000-0000-0000-000000000007","userAgent":null,
+        "createdAt":"2026-01-01T00:00:00.000Z","lastSeenAt":"2026-01-01T00:00:00.000Z","current":true}]}"#;
+    let (accounts, _server) = once("200 OK", body).await;
+    let sessions = accounts.sessions("tok").await.expect("sessions");
+    assert!(sessions.len() == 1 && sessions[0].current && sessions[0].id == Uuid::from_u128(7));
+}
+
+#[tokio::test]
 async fn a_search_is_encoded_and_authorised() {
     let (accounts, mut server) =
         once("200 OK", r#"{"data":[{"id":1,"firstName":"Ann","lastName":null}]}"#).await;

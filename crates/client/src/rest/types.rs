@@ -4,6 +4,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
 
 /// A user to sign up.
 #[derive(Clone, Copy, Serialize)]
@@ -123,10 +124,26 @@ pub struct UserPage {
     pub has_more: bool,
 }
 
-/// Users found.
+/// A log-in of one's own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnSession {
+    /// Id, claim `sid` of its tokens.
+    pub id: Uuid,
+    /// How the client called itself.
+    pub user_agent: Option<String>,
+    /// When the log-in happened, ISO 8601.
+    pub created_at: String,
+    /// When its tokens were renewed last, ISO 8601.
+    pub last_seen_at: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// A list of what was found.
 #[derive(Deserialize)]
-pub(super) struct Found {
-    pub(super) data: Vec<User>,
+pub(super) struct Found<T> {
+    pub(super) data: Vec<T>,
 }
 
 /// An answer that holds nothing but a sentence.

@@ -128,14 +128,22 @@ impl<L: Link> Runner<L> {
     }
 
     async fn read_again(&self, sender: &Sender, chat: Chat) -> Result<(), Lost> {
-        let page = match read_page(sender, chat, self.options.page, 1).await {
-            Ok(page) => page,
-            Err(RequestError::Refused(_)) => {
-                // Not a member any more, for example: there is nothing to miss.
-                self.shared.chats().close(chat);
-                return Ok(());
+        let mut attempts = 0;
+        let page = loop {
+            match read_page(sender, chat, self.options.page, 1).await {
+                Ok(page) => break page,
+                Err(RequestError::Refused(refusal)) => {
+                    attempts += 1;
+                    let wait = refusal.retry_after().filter(|_| attempts < self.options.send_attempts);
+                    let Some(wait) = wait else {
+                        // Not a member any more, for example: there is nothing to miss.
+                        self.shared.chats().close(chat);
+                        return Ok(());
+                    };
+                    sleep(wait.min(self.options.backoff_cap)).await;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         };
         let news = self.shared.chats().read_again(chat, page, self.options.page);
         if news.gap {

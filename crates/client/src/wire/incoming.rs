@@ -69,6 +69,12 @@ impl Refusal {
         let wait = self.retry_after_ms.or(temporary.then_some(UNTOLD_WAIT_MS))?;
         Some(Duration::from_millis(wait))
     }
+
+    /// Whether it was not this request that was wrong but that there were too many.
+    #[must_use]
+    pub fn is_rate_limit(&self) -> bool {
+        self.code.as_deref() == Some("rate_limited")
+    }
 }
 
 /// Reads a text frame. Never fails: what is not understood is [`Push::Unknown`].

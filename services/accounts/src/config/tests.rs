@@ -1,7 +1,10 @@
 use super::*;
 
-const REQUIRED: [(&str, &str); 2] =
-    [("ACCOUNTS_DATABASE_URL", "postgres://u:hunter2@h/d"), ("ACCOUNTS_SIGNING_KEY_FILE", "keys.pem")];
+const REQUIRED: [(&str, &str); 3] = [
+    ("ACCOUNTS_DATABASE_URL", "postgres://u:hunter2@h/d"),
+    ("ACCOUNTS_SIGNING_KEY_FILE", "keys.pem"),
+    ("ACCOUNTS_GRPC_TOKEN", "5b9d2f7a1c3e4860b7d5a9f2e1c4083d"),
+];
 
 fn read(pairs: &[(&str, &str)]) -> Result<(Config, Vec<Key>), EnvError> {
     let pairs: Vec<_> = REQUIRED.iter().chain(pairs).copied().collect();
@@ -25,7 +28,7 @@ fn the_defaults_are_safe() {
     );
     assert!(
         keys.iter()
-            .any(|key| key.name == "ACCOUNTS_TOKEN_TTL_SECONDS" && key.default.as_deref() == Some("86400"))
+            .any(|key| key.name == "ACCOUNTS_TOKEN_TTL_SECONDS" && key.default.as_deref() == Some("900"))
     );
 }
 
@@ -34,6 +37,7 @@ fn what_is_missing_is_named() {
     let EnvError(problems) = Config::read(&|_| None).unwrap_err();
     assert!(problems.iter().any(|problem| problem.starts_with("ACCOUNTS_DATABASE_URL")), "{problems:?}");
     assert!(problems.iter().any(|problem| problem.contains("ACCOUNTS_SIGNING_KEY_FILE")), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.starts_with("ACCOUNTS_GRPC_TOKEN")), "{problems:?}");
 }
 
 #[test]
@@ -62,6 +66,41 @@ fn bad_values_are_named() {
     assert!(problem(&short).contains("ACCOUNTS_PASSWORD_MIN_CHARS"));
     let thin = [("ACCOUNTS_ARGON2_MEMORY_KIB", "8"), ("ACCOUNTS_ARGON2_PARALLELISM", "2")];
     assert!(problem(&thin).contains("ACCOUNTS_ARGON2_MEMORY_KIB"));
+}
+
+#[test]
+fn mail_needs_a_safe_way_a_sender_and_a_place_for_links() {
+    let url = ("ACCOUNTS_MAIL_URL", "smtps://user:hunter2@mail.x.io");
+    let from = ("ACCOUNTS_MAIL_FROM", "Messenger <no-reply@x.io>");
+    let public = ("ACCOUNTS_PUBLIC_URL", "https://chat.x.io");
+    let on = ("ACCOUNTS_EMAIL_VERIFICATION", "on");
+    let (config, _) = read(&[url, from, public, on]).unwrap();
+    assert!(config.mail.is_some() && config.verification && !format!("{config:?}").contains("hunter2"));
+    let (config, _) = read(&[]).unwrap();
+    assert!(config.mail.is_none() && !config.verification);
+    assert!(problem(&[url, public]).contains("ACCOUNTS_MAIL_FROM"));
+    assert!(problem(&[url, from]).contains("ACCOUNTS_PUBLIC_URL"));
+    let open = problem(&[("ACCOUNTS_MAIL_URL", "smtp://user:hunter2@mail.x.io"), from, public]);
+    assert!(open.contains("ACCOUNTS_MAIL_URL") && !open.contains("hunter2"), "{open}");
+    assert!(problem(&[on]).contains("ACCOUNTS_EMAIL_VERIFICATION"));
+}
+
+#[test]
+fn limits_of_attempts_are_on_unless_they_are_0() {
+    let (config, _) = read(&[]).unwrap();
+    let (pair, limits) = (config.throttle.pair.unwrap(), config.throttle);
+    assert_eq!((pair.free, pair.first, pair.longest), (5, 2_000, 900_000));
+    assert!(limits.address.is_some() && limits.account.is_some() && limits.sign_ups.is_some());
+    let off = [
+        ("ACCOUNTS_LOGIN_FREE_FAILURES", "0"),
+        ("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0"),
+        ("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0"),
+        ("ACCOUNTS_SIGN_UPS_PER_HOUR", "0"),
+    ];
+    let limits = read(&off).unwrap().0.throttle;
+    assert!(limits.pair.is_none() && limits.address.is_none());
+    assert!(limits.account.is_none() && limits.sign_ups.is_none());
+    assert!(problem(&[("ACCOUNTS_TRUSTED_PROXIES", "10.0.0.0/99")]).contains("ACCOUNTS_TRUSTED_PROXIES"));
 }
 
 #[test]

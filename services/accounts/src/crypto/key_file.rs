@@ -11,8 +11,8 @@ use super::keys::{KeyError, Keys, generate_pem};
 
 /// Readable and writable by the owner alone.
 const MODE: u32 = 0o600;
-/// Permissions of everybody else, which a key file must not have.
-const OTHERS: u32 = 0o007;
+/// Permissions of everybody else, the group included, which a key file must not have.
+const OTHERS: u32 = 0o077;
 
 /// Why the file gives no keys.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +25,8 @@ pub enum KeyFileError {
         /// What the system says.
         source: io::Error,
     },
-    /// Everybody on the machine may read the key.
-    #[error("{0}: must not be accessible to everybody (chmod 600)")]
+    /// Others on the machine may read the key.
+    #[error("{0}: must not be accessible to its group or to others (chmod 600)")]
     Exposed(PathBuf),
     /// What is in the file.
     #[error("{path}: {source}")]
@@ -46,13 +46,20 @@ pub enum KeyFileError {
 pub fn load_or_create(path: &Path) -> Result<Keys, KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
     let key = |source| KeyFileError::Key { path: path.to_owned(), source };
-    let text = match read(path).map_err(io)? {
-        Some(text) => text,
-        None => {
-            create(path, &SecretString::from(generate_pem().map_err(key)?)).map_err(io)?;
-            read(path).map_err(io)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))?
-        }
-    };
+    if read(path).map_err(io)?.is_none() {
+        create(path, &SecretString::from(generate_pem().map_err(key)?)).map_err(io)?;
+    }
+    load(path)
+}
+
+/// The keys in the file, which must be there.
+///
+/// # Errors
+/// [`KeyFileError`].
+pub(super) fn load(path: &Path) -> Result<Keys, KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let key = |source| KeyFileError::Key { path: path.to_owned(), source };
+    let text = read(path).map_err(io)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))?;
     if fs::metadata(path).map_err(io)?.mode() & OTHERS != 0 {
         return Err(KeyFileError::Exposed(path.to_owned()));
     }
@@ -69,7 +76,7 @@ fn read(path: &Path) -> io::Result<Option<SecretString>> {
 
 /// Writes beside the path first and links the whole file to its name: linking fails when the name is taken.
 fn create(path: &Path, pem: &SecretString) -> io::Result<()> {
-    let draft = path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()));
+    let draft = draft(path);
     let linked = write(&draft, pem).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     match linked {
@@ -77,6 +84,38 @@ fn create(path: &Path, pem: &SecretString) -> io::Result<()> {
         other => other?,
     }
     removed?;
+    sync_folder(path)
+}
+
+/// Puts another text in the place of the file, at once and for good. The file keeps its owner and its permissions: a text
+/// that the service cannot read would stop it at its next start.
+pub(super) fn overwrite(path: &Path, pem: &SecretString) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let present = fs::metadata(&path)?;
+    let draft = draft(&path);
+    let written = write(&draft, pem).and_then(|()| {
+        if fs::metadata(&draft)?.uid() != present.uid() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "must be run by the owner of the file",
+            ));
+        }
+        fs::set_permissions(&draft, present.permissions())?;
+        fs::rename(&draft, &path)
+    });
+    if written.is_err() {
+        // The first error is the one to be told.
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    sync_folder(&path)
+}
+
+fn draft(path: &Path) -> PathBuf {
+    path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
@@ -92,37 +131,17 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Barrier;
 
+    use super::super::key_folder_tests::Folder;
     use super::*;
-
-    /// A folder of its own for a test, removed afterwards.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new() -> Self {
-            let path = std::env::temp_dir().join(format!("accounts-key-{}", uuid::Uuid::new_v4()));
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        fn file(&self) -> PathBuf {
-            self.0.join("signing.pem")
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
 
     #[test]
     fn the_file_is_made_once_and_private() {
         let folder = Folder::new();
         let made = load_or_create(&folder.file()).unwrap();
         let read = load_or_create(&folder.file()).unwrap();
-        assert_eq!(made.signing().id, read.signing().id);
+        assert_eq!(made.newest().id, read.newest().id);
         assert_eq!(fs::metadata(folder.file()).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "no draft is left");
+        assert_eq!(fs::read_dir(folder.file().parent().unwrap()).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]
@@ -131,22 +150,24 @@ mod tests {
         let barrier = Barrier::new(16);
         let start = || {
             barrier.wait();
-            load_or_create(&folder.file()).unwrap().signing().id.clone()
+            load_or_create(&folder.file()).unwrap().newest().id.clone()
         };
         let ids: std::collections::HashSet<String> = std::thread::scope(|scope| {
             let starts: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert_eq!(ids.len(), 1);
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(folder.file().parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]
     fn an_exposed_file_is_refused() {
         let folder = Folder::new();
         load_or_create(&folder.file()).unwrap();
-        fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(load_or_create(&folder.file()), Err(KeyFileError::Exposed(_))));
+        for mode in [0o604, 0o640, 0o660, 0o602] {
+            fs::set_permissions(folder.file(), fs::Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(load_or_create(&folder.file()), Err(KeyFileError::Exposed(_))), "{mode:o}");
+        }
     }
 
     #[test]

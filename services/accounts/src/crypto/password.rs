@@ -111,6 +111,17 @@ impl PasswordHashes {
         }
     }
 
+    /// Whether `hash` costs a guesser less than one that is made today: fewer passes, less memory, or another algorithm.
+    pub fn is_outdated(&self, hash: &str) -> bool {
+        let today = self.argon2.params();
+        let Ok(hash) = PasswordHash::new(hash) else { return false };
+        let Ok(params) = Params::try_from(&hash) else { return true };
+        hash.algorithm != Algorithm::Argon2id.ident()
+            || hash.version != Some(Version::V0x13.into())
+            || params.m_cost() < today.m_cost()
+            || params.t_cost() < today.t_cost()
+    }
+
     async fn work<T, F>(&self, job: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -147,18 +158,18 @@ impl PasswordHashes {
         drop(waiting);
         let working = working.map_err(|_| Error::Busy)?.map_err(|error| Error::Internal(error.into()))?;
         Ok(Turn {
-            _admitted: admitted,
-            _working: working,
             _active: Counted::new("accounts_password_hashes_active"),
+            _working: working,
+            _admitted: admitted,
         })
     }
 }
 
-/// The right to compute one hash.
+/// The right to compute one hash. Not counted any more before the next one gets it: fields are dropped in their order.
 struct Turn {
-    _admitted: OwnedSemaphorePermit,
-    _working: OwnedSemaphorePermit,
     _active: Counted,
+    _working: OwnedSemaphorePermit,
+    _admitted: OwnedSemaphorePermit,
 }
 
 /// Counts itself in a gauge as long as it lives.
@@ -210,6 +221,23 @@ mod tests {
         let hashes = hashes(1, 1, Duration::from_secs(5));
         let result = hashes.verify(Password::given("x"), Some("md5:abc")).await;
         assert!(matches!(result, Err(Error::Internal(_))), "{result:?}");
+    }
+
+    #[test]
+    fn a_hash_that_costs_less_than_one_of_today_is_outdated() {
+        let hashes = hashes(1, 1, Duration::from_secs(5));
+        let rest = "c29tZXNhbHRzb21lc2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
+        let outdated = |begin: &str| hashes.is_outdated(&format!("{begin}${rest}"));
+        for begin in
+            ["$argon2id$v=19$m=64,t=1,p=1", "$argon2id$v=19$m=128,t=2,p=1", "$argon2id$v=19$m=64,t=1,p=4"]
+        {
+            assert!(!outdated(begin), "{begin}");
+        }
+        for begin in
+            ["$argon2id$v=19$m=32,t=1,p=1", "$argon2i$v=19$m=64,t=1,p=1", "$argon2id$v=16$m=64,t=1,p=1"]
+        {
+            assert!(outdated(begin), "{begin}");
+        }
     }
 
     #[tokio::test]

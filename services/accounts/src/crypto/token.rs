@@ -2,6 +2,7 @@
 //!
 //! Beside the registered claims they carry `id`, `email` and `firstName`, which clients of the documented system read.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -36,10 +37,10 @@ pub struct TokenConfig {
 /// Signs and verifies access tokens.
 #[derive(Debug)]
 pub struct Tokens {
-    keys: Keys,
+    /// Another set takes the place of this one while requests are served.
+    keys: RwLock<Arc<Keys>>,
     config: TokenConfig,
     validation: Validation,
-    jwks: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ struct Claims {
     sub: Uuid,
     exp: i64,
     iat: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     jti: Uuid,
     sid: Uuid,
     id: i64,
@@ -58,22 +61,37 @@ struct Claims {
 }
 
 impl Tokens {
-    /// # Errors
-    /// [`Error::Internal`] when the public keys cannot be written as JSON.
-    pub fn new(keys: Keys, config: TokenConfig) -> Result<Self, Error> {
-        let jwks = serde_json::to_string(&keys.public()).map_err(|error| Error::Internal(error.into()))?;
+    /// Tokens as `config` says, signed with `keys`.
+    pub fn new(keys: Keys, config: TokenConfig) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&config.issuer]);
         validation.set_audience(&[&config.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // The library reads the machine's clock; the times are compared in `verify`, against the clock that is passed.
         validation.validate_exp = false;
-        Ok(Self { keys, config, validation, jwks })
+        Self { keys: RwLock::new(Arc::new(keys)), config, validation }
     }
 
     /// The public keys: a JSON Web Key Set, newest first.
-    pub fn jwks(&self) -> &str {
-        &self.jwks
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when they cannot be written as JSON.
+    pub fn jwks(&self, now: Timestamp) -> Result<String, Error> {
+        let keys = self.keys().public(now, self.config.ttl);
+        serde_json::to_string(&keys).map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// Signs and verifies with other keys from now on. Says whether they are other ones.
+    pub fn replace_keys(&self, keys: Keys) -> bool {
+        let other = !self.keys().same_as(&keys);
+        if other {
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        }
+        other
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Life of a token.
@@ -81,12 +99,19 @@ impl Tokens {
         self.config.ttl
     }
 
-    /// A token for one session of a user.
+    /// A token for one session of a user, valid for `life`, at most [`Tokens::ttl`].
     ///
     /// # Errors
     /// [`Error::Internal`] when signing fails.
-    pub fn sign(&self, user: &User, session_id: Uuid, now: Timestamp) -> Result<String, Error> {
-        let key = self.keys.signing();
+    pub fn sign(
+        &self,
+        user: &User,
+        session_id: Uuid,
+        now: Timestamp,
+        life: Duration,
+    ) -> Result<String, Error> {
+        let keys = self.keys();
+        let key = keys.signing(now);
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(key.id.clone());
@@ -95,8 +120,9 @@ impl Tokens {
             iss: self.config.issuer.clone(),
             aud: self.config.audience.clone(),
             sub: user.uuid,
-            exp: iat.saturating_add_unsigned(self.config.ttl.as_secs()),
+            exp: iat.saturating_add_unsigned(life.min(self.config.ttl).as_secs()),
             iat,
+            nbf: None,
             jti: Uuid::new_v4(),
             sid: session_id,
             id: user.id.get(),
@@ -111,7 +137,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::Unauthorized`], whatever is wrong with it.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Bearer, Error> {
-        self.claims(token)
+        self.claims(token, now)
             .filter(|claims| self.holds_at(claims, now.as_second()))
             .and_then(|claims| {
                 let user_id = UserId::new(claims.id).ok()?;
@@ -120,23 +146,27 @@ impl Tokens {
             .ok_or(Error::Unauthorized)
     }
 
-    fn claims(&self, token: &str) -> Option<Claims> {
+    fn claims(&self, token: &str, now: Timestamp) -> Option<Claims> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
         let header = decode_header(token).ok()?;
-        // `crit` names what a verifier must understand; we understand no extension.
-        if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
+        // `crit` names what a verifier must understand, `zip` would make a small token large: we know neither.
+        if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() || header.zip.is_some() {
             return None;
         }
-        let key = self.keys.find(header.kid.as_deref()?)?;
+        let keys = self.keys();
+        let key = keys.find(header.kid.as_deref()?, now, self.config.ttl)?;
         Some(decode::<Claims>(token, &key.verifying, &self.validation).ok()?.claims)
     }
 
     fn holds_at(&self, claims: &Claims, now: i64) -> bool {
-        let not_expired = now < claims.exp.saturating_add(LEEWAY_SECONDS);
-        let not_early = claims.iat <= now.saturating_add(LEEWAY_SECONDS);
-        not_expired && not_early
+        let soon = now.saturating_add(LEEWAY_SECONDS);
+        let begun = claims.iat <= soon && claims.nbf.is_none_or(|nbf| nbf <= soon);
+        let life = claims.exp.saturating_sub(claims.iat);
+        // One that claims a longer life was not made by us as we are configured.
+        let short = u64::try_from(life).is_ok_and(|life| life <= self.config.ttl.as_secs());
+        begun && short && now < claims.exp.saturating_add(LEEWAY_SECONDS)
     }
 }
 

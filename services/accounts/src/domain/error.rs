@@ -1,6 +1,7 @@
 //! Everything that can go wrong in accounts, without a word of HTTP or gRPC.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The technical cause behind an error: logged where the error is handled, never sent to a client.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -20,12 +21,30 @@ pub enum Error {
     /// The old password given to change it is not the present one.
     #[error("the old password is wrong")]
     WrongOldPassword,
+    /// The password is right, but the user has yet to show that the e-mail is his.
+    #[error("the e-mail is not verified")]
+    EmailNotVerified,
+    /// A token from a letter that is unknown, used, replaced or too old.
+    #[error("no such token")]
+    BadToken,
+    /// This deployment sends no mail.
+    #[error("no mail is sent")]
+    MailOff,
     /// No valid token, or its user or session is gone.
     #[error("unauthorized")]
     Unauthorized,
     /// There is no such user.
     #[error("no such user")]
     UnknownUser,
+    /// The caller has no such log-in.
+    #[error("no such session")]
+    UnknownSession,
+    /// The log-in is not recent, and the password was not given or is wrong.
+    #[error("the password is needed again")]
+    ReauthenticationRequired,
+    /// Too many attempts: the next may come after so long.
+    #[error("too many attempts")]
+    TooManyAttempts(Duration),
     /// Too many passwords are being hashed already.
     #[error("too many passwords in work")]
     Busy,
@@ -50,8 +69,13 @@ impl Error {
             Self::EmailTaken => "email_taken",
             Self::WrongCredentials => "wrong_credentials",
             Self::WrongOldPassword => "wrong_old_password",
+            Self::EmailNotVerified => "email_not_verified",
+            Self::BadToken => "invalid_token",
+            Self::MailOff => "mail_off",
             Self::Unauthorized => "unauthorized",
-            Self::UnknownUser => "not_found",
+            Self::UnknownUser | Self::UnknownSession => "not_found",
+            Self::ReauthenticationRequired => "reauthentication_required",
+            Self::TooManyAttempts(_) => "too_many_attempts",
             Self::Busy => "busy",
             Self::Unavailable(_) => "unavailable",
             Self::Internal(_) => "internal",

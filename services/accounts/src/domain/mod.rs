@@ -2,19 +2,25 @@
 //!
 //! Pure: no input, no output, no clock. A value that exists is valid; the constructors are the only way in.
 
+mod attempts;
 mod email;
+mod ended;
 mod error;
 mod name;
 mod page;
 mod password;
+mod refresh;
 mod session;
 mod text;
 mod user;
 
+pub use attempts::{Attempts, Doubling, Rate, Rule};
 pub use email::Email;
+pub use ended::{ENDED_PAGE, EndedCursor, EndedPage, EndedSession};
 pub use error::{At, Error, FieldError, RuleError, Source};
 pub use name::Name;
 pub use page::{Page, SearchLimit, SearchText};
 pub use password::{Password, PasswordPolicy};
-pub use session::{Bearer, Session, UserAgent};
+pub use refresh::{Digest, Previous, RefreshState, Refreshed, Salt, Verdict};
+pub use session::{Bearer, Device, Session, SessionLimits, UserAgent};
 pub use user::{Credentials, NewUser, Profile, ProfileChange, User, UserId};

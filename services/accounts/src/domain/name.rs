@@ -74,5 +74,6 @@ mod tests {
     fn length_counts_characters() {
         assert!(Name::parse(&"ж".repeat(64)).is_ok());
         assert!(Name::parse(&"ж".repeat(65)).is_err());
+        assert!(Name::parse(&format!("a{}", "\u{301}".repeat(10_000))).is_err(), "marks are characters, too");
     }
 }

@@ -152,6 +152,8 @@ pub struct Credentials {
     pub user: User,
     /// PHC string.
     pub password_hash: String,
+    /// The user has yet to show that the e-mail is his.
+    pub email_unverified: bool,
 }
 
 impl fmt::Debug for Credentials {

@@ -13,10 +13,13 @@ pub(super) fn status(error: Error) -> Status {
     let code = match error {
         Error::Invalid(_) => Code::InvalidArgument,
         Error::EmailTaken => Code::AlreadyExists,
-        Error::WrongCredentials | Error::WrongOldPassword => Code::PermissionDenied,
+        Error::WrongCredentials | Error::WrongOldPassword | Error::ReauthenticationRequired => {
+            Code::PermissionDenied
+        }
         Error::Unauthorized => Code::Unauthenticated,
-        Error::UnknownUser => Code::NotFound,
-        Error::Busy => Code::ResourceExhausted,
+        Error::EmailNotVerified | Error::BadToken | Error::MailOff => Code::FailedPrecondition,
+        Error::UnknownUser | Error::UnknownSession => Code::NotFound,
+        Error::Busy | Error::TooManyAttempts(_) => Code::ResourceExhausted,
         Error::Unavailable(cause) => {
             tracing::error!(error = ?cause, "call failed");
             Code::Unavailable

@@ -2,15 +2,15 @@
 
 use messenger_proto::accounts::accounts_service_server::AccountsService;
 use messenger_proto::accounts::{
-    FindUsersRequest, FindUsersResponse, GetSigningKeysRequest, GetSigningKeysResponse, GetUsersRequest,
-    GetUsersResponse,
+    FindUsersRequest, FindUsersResponse, GetEndedSessionsRequest, GetEndedSessionsResponse,
+    GetSigningKeysRequest, GetSigningKeysResponse, GetUsersRequest, GetUsersResponse,
 };
 use tonic::{Code, Request, Response, Status};
 
 use super::convert;
 use super::error::status;
 use crate::crypto::JWKS_MAX_AGE;
-use crate::domain::{At as _, Error, FieldError, SearchLimit, SearchText, User, UserId};
+use crate::domain::{At as _, EndedCursor, Error, FieldError, SearchLimit, SearchText, User, UserId};
 use crate::usecase::Accounts;
 
 /// Ids of one look-up at most.
@@ -68,9 +68,18 @@ impl AccountsService for Service {
         &self,
         _: Request<GetSigningKeysRequest>,
     ) -> Result<Response<GetSigningKeysResponse>, Status> {
-        let jwks_json = counted("GetSigningKeys", Ok(self.accounts.tokens.jwks().to_owned()))?;
+        let jwks_json = counted("GetSigningKeys", self.accounts.public_keys())?;
         let max_age_seconds = i64::try_from(JWKS_MAX_AGE.as_secs()).unwrap_or(i64::MAX);
         Ok(Response::new(GetSigningKeysResponse { jwks_json, max_age_seconds }))
+    }
+
+    async fn get_ended_sessions(
+        &self,
+        request: Request<GetEndedSessionsRequest>,
+    ) -> Result<Response<GetEndedSessionsResponse>, Status> {
+        let cursor = EndedCursor::parse(&request.get_ref().cursor);
+        let page = counted("GetEndedSessions", self.accounts.ended_sessions(cursor).await)?;
+        Ok(Response::new(convert::ended_sessions(page)))
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{FieldError, User};
+use crate::domain::{Device, FieldError, User};
 use crate::usecase::LoggedIn;
 
 /// A new user.
@@ -17,13 +17,16 @@ pub(super) struct SignedUp {
     pub(super) id: i64,
 }
 
-/// A log-in. Send the token as `Authorization: Bearer <token>`, also in the WebSocket handshake.
+/// A log-in, or a refresh of it. Send the token as `Authorization: Bearer <token>`, also in the WebSocket handshake, and
+/// the refresh token to `/auth/refresh`, which takes each once.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LogInAnswer {
     message: &'static str,
     /// Access token (JWT).
     token: String,
+    /// What the next token is had for.
+    refresh_token: String,
     /// Seconds until the token expires.
     expires_in: u64,
     id: i64,
@@ -33,16 +36,52 @@ pub(super) struct LogInAnswer {
 }
 
 impl From<LoggedIn> for LogInAnswer {
-    fn from(LoggedIn { user, token, expires_in }: LoggedIn) -> Self {
+    fn from(LoggedIn { user, token, refresh_token, expires_in }: LoggedIn) -> Self {
         Self {
             message: "You are logged in",
             token,
+            refresh_token: refresh_token.expose(),
             expires_in: expires_in.as_secs(),
             id: user.id.get(),
             email: user.profile.email,
             first_name: user.profile.first_name,
             last_name: user.profile.last_name,
         }
+    }
+}
+
+/// One's own log-ins, newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeviceList {
+    data: Vec<DeviceAnswer>,
+}
+
+/// A log-in of one's own.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeviceAnswer {
+    id: Uuid,
+    /// How the client called itself.
+    user_agent: Option<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When its tokens were renewed last.
+    #[schema(format = DateTime)]
+    last_seen_at: String,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+impl DeviceList {
+    pub(super) fn new(devices: Vec<Device>, current: Uuid) -> Self {
+        let answer = |device: Device| DeviceAnswer {
+            id: device.id,
+            user_agent: device.user_agent,
+            created_at: milliseconds(device.created_at),
+            last_seen_at: milliseconds(device.last_seen_at),
+            current: device.id == current,
+        };
+        Self { data: devices.into_iter().map(answer).collect() }
     }
 }
 

@@ -36,6 +36,21 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     }
 }
 
+/// As [`Body`], for a request that may do without: neither bytes nor a media type.
+pub(super) struct OptionalBody<T>(pub(super) Option<T>);
+
+impl<T: DeserializeOwned> FromRequest<Api> for OptionalBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
+        if request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(Self(None));
+        }
+        let Body(body) = Body::from_request(request, api).await?;
+        Ok(Self(Some(body)))
+    }
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let fields: Fields = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         Category::Data => Refusal::malformed("The body must be a JSON object"),

@@ -6,21 +6,18 @@ use axum::http::request::Parts;
 
 use super::Api;
 use super::error::Refusal;
-use crate::domain::{Bearer, Error, User};
+use crate::domain::Error;
+use crate::usecase::Authenticated;
 
 /// The user on whose behalf a request comes.
-pub(super) struct Caller {
-    pub(super) bearer: Bearer,
-    pub(super) user: User,
-}
+pub(super) struct Caller(pub(super) Authenticated);
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
         let token = token(parts).ok_or(Error::Unauthorized)?;
-        let (bearer, user) = api.accounts.authenticate(token).await?;
-        Ok(Self { bearer, user })
+        Ok(Self(api.accounts.authenticate(token).await?))
     }
 }
 

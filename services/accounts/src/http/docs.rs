@@ -21,7 +21,8 @@ use crate::domain::Error;
 const DOCUMENT: &str = "/api/openapi.json";
 /// The UI loads its own files and talks to this origin, to nobody else.
 const UI_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+     frame-ancestors 'none'",
 );
 /// The files change with the binary only.
 const UI_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
@@ -31,7 +32,7 @@ const UI_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
     info(title = "Messenger accounts", description = "Users, log-in and look-ups. Chats go over the WebSocket of the \
         gateways on the same origin; send the token of `/auth/login` in its handshake."),
     tags(
-        (name = "auth", description = "Sign-up and log-in"),
+        (name = "auth", description = "Sign-up, and log-ins from their beginning to their end"),
         (name = "profile", description = "One's own account"),
         (name = "users", description = "Other users"),
         (name = "keys", description = "Keys that verify tokens"),
@@ -78,7 +79,8 @@ fn file(name: &str, config: Arc<Config<'static>>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, UI_POLICY);
     headers.insert(header::CACHE_CONTROL, UI_CACHE);
-    if let Ok(media_type) = HeaderValue::try_from(file.content_type) {
+    let charset = if file.content_type.starts_with("text/") { "; charset=utf-8" } else { "" };
+    if let Ok(media_type) = HeaderValue::try_from(format!("{}{charset}", file.content_type)) {
         headers.insert(header::CONTENT_TYPE, media_type);
     }
     if file.gzpipped {

@@ -1,7 +1,7 @@
-//! What every answer has: a request id, headers that keep browsers and caches in check, and a log line when it failed.
+//! What every answer of ours has beside the headers of the listener: a request id, and a log line when it failed.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::{self, HeaderName};
+use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -14,14 +14,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken over from a client or proxy, bytes.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// Set on every answer, unless the handler has set the header itself.
-const HEADERS: [(HeaderName, HeaderValue); 4] = [
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-];
-
 /// Middleware around every route and fallback.
 pub(super) async fn seal(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
@@ -31,11 +23,7 @@ pub(super) async fn seal(request: Request, next: Next) -> Response {
         let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
         tracing::error!(%error, route, request_id = ?id, "request failed");
     }
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.entry(name).or_insert(value);
-    }
-    headers.insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 

@@ -1,6 +1,7 @@
 //! Errors as answers: one form, one place where a domain error gets its status.
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,13 +11,15 @@ use super::answers::{ErrorBody, FieldFault};
 use crate::domain::{Error, Source};
 
 /// Seconds after which a client may try again when we are busy or something is down.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// An answer that is not a success.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
     body: ErrorBody,
+    /// When the same request may be sent again.
+    retry_after: Option<Duration>,
     cause: Option<Source>,
 }
 
@@ -26,7 +29,9 @@ pub(super) struct Failure(pub(super) String);
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, body: ErrorBody { message: message.into(), code, errors: Vec::new() }, cause: None }
+        let body = ErrorBody { message: message.into(), code, errors: Vec::new() };
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
+        Self { status, body, retry_after, cause: None }
     }
 
     pub(super) fn no_route() -> Self {
@@ -72,8 +77,22 @@ impl From<Error> for Refusal {
             Error::EmailTaken => (StatusCode::BAD_REQUEST, "User with this email already exists"),
             Error::WrongCredentials => (StatusCode::NOT_FOUND, "No such user exists or wrong password"),
             Error::WrongOldPassword => (StatusCode::BAD_REQUEST, "The old password is wrong"),
+            Error::EmailNotVerified => {
+                (StatusCode::FORBIDDEN, "Confirm your e-mail first: a letter is on its way")
+            }
+            Error::BadToken => {
+                (StatusCode::BAD_REQUEST, "The link is used, outdated or wrong: ask for a new one")
+            }
+            Error::MailOff => (StatusCode::NOT_FOUND, "This server sends no mail"),
             Error::Unauthorized => (StatusCode::UNAUTHORIZED, "Unauthorized"),
             Error::UnknownUser => (StatusCode::NOT_FOUND, "There is no such user"),
+            Error::UnknownSession => (StatusCode::NOT_FOUND, "There is no such session"),
+            Error::ReauthenticationRequired => {
+                (StatusCode::FORBIDDEN, "Log in again, or give your present password")
+            }
+            Error::TooManyAttempts(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many attempts, try again later")
+            }
             Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once, try again soon"),
             Error::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable, try again soon")
@@ -88,6 +107,7 @@ impl From<Error> for Refusal {
                     refusal.body.message = format!("Invalid request: {fault}");
                 }
             }
+            Error::TooManyAttempts(wait) => refusal.retry_after = Some(wait),
             Error::Unavailable(cause) | Error::Internal(cause) => refusal.cause = Some(cause),
             _ => {}
         }
@@ -103,20 +123,25 @@ impl IntoResponse for Refusal {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-            }
             // The rest of the body is not read, so the connection ends: said, lest a request that follows be lost.
             StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
         }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Failure(with_sources(cause.as_ref())));
         }
         response
     }
+}
+
+/// Rounded up: whoever comes back after them does not come too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The answer after a panic in a handler.
@@ -158,6 +183,20 @@ mod tests {
             assert_eq!((status, body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, told));
             assert_eq!(failure.as_deref(), Some("panic: bad index"));
         }
+    }
+
+    #[test]
+    fn whoever_has_to_wait_is_told_for_how_long() {
+        let check = |error: Error, told: Option<&str>| {
+            let response = Refusal::from(error).into_response();
+            let header = response.headers().get(header::RETRY_AFTER);
+            assert_eq!(header.map(|header| header.to_str().unwrap()), told, "{}", response.status());
+        };
+        check(Error::TooManyAttempts(Duration::from_millis(1)), Some("1"));
+        check(Error::TooManyAttempts(Duration::from_secs(900)), Some("900"));
+        check(Error::TooManyAttempts(Duration::from_millis(31_001)), Some("32"));
+        check(Error::Busy, Some("1"));
+        check(Error::Unauthorized, None);
     }
 
     #[tokio::test]

@@ -3,19 +3,23 @@
 //! Knows the use cases and the domain, neither SQL nor keys. Whatever goes wrong, the answer is JSON of one form
 //! ([`ErrorBody`]), and nothing of the cause is in it.
 
+mod address;
 mod answers;
 mod body;
 mod caller;
+mod cors;
 mod docs;
 mod envelope;
 mod error;
 mod fields;
+mod letters;
 mod profile;
 mod query;
 mod requests;
 mod sessions;
 mod users;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -23,6 +27,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
 use messenger_chassis::http::trace;
+use messenger_chassis::origins::Origins;
+use messenger_chassis::proxies::Proxies;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -46,23 +52,32 @@ pub struct RequestLimits {
 struct Api {
     accounts: Accounts,
     limits: RequestLimits,
+    proxies: Arc<Proxies>,
 }
 
-/// All routes of the public listener.
+/// All routes of the public listener. A client behind one of `proxies` is known by the address that they tell.
 ///
 /// # Errors
 /// The OpenAPI document cannot be written as JSON.
-pub fn router(accounts: Accounts, limits: RequestLimits) -> Result<Router, serde_json::Error> {
+pub fn router(
+    accounts: Accounts,
+    limits: RequestLimits,
+    proxies: Proxies,
+    cors: &Origins,
+) -> Result<Router, serde_json::Error> {
     let (router, document) = routes().split_for_parts();
-    Ok(router
+    let router = router
         .merge(docs::router(&document)?)
-        .with_state(Api { accounts, limits })
+        .with_state(Api { accounts, limits, proxies: Arc::new(proxies) })
         .fallback(async || error::Refusal::no_route())
         .method_not_allowed_fallback(async || error::Refusal::wrong_method())
         .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(middleware::from_fn(envelope::seal))
-        .layer(middleware::from_fn(trace)))
+        .layer(CatchPanicLayer::custom(error::panicked));
+    let router = match cors::layer(cors) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
+    Ok(router.layer(middleware::from_fn(envelope::seal)).layer(middleware::from_fn(trace)))
 }
 
 /// The OpenAPI document, as pretty JSON.
@@ -78,6 +93,13 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::sign_up))
         .routes(routes!(sessions::sing_up))
         .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::log_out))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::revoke))
+        .routes(routes!(letters::forgot_password))
+        .routes(routes!(letters::reset_password))
+        .routes(routes!(letters::verify_email))
         .routes(routes!(profile::read))
         .routes(routes!(profile::update))
         .routes(routes!(profile::change_password))
@@ -93,11 +115,11 @@ fn routes() -> OpenApiRouter<Api> {
     get, path = "/.well-known/jwks.json", tag = "keys",
     responses((status = 200, description = "JSON Web Key Set (RFC 7517), newest key first", body = answers::Jwks)),
 )]
-async fn jwks(State(api): State<Api>) -> impl IntoResponse {
+async fn jwks(State(api): State<Api>) -> Result<impl IntoResponse, error::Refusal> {
     let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (header::CACHE_CONTROL, HeaderValue::try_from(cache).unwrap_or(HeaderValue::from_static("no-store"))),
     ];
-    (headers, api.accounts.tokens.jwks().to_owned())
+    Ok((headers, api.accounts.public_keys()?))
 }

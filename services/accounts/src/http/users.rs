@@ -18,6 +18,7 @@ use crate::domain::{At as _, Error, Page, SearchLimit, SearchText, User};
         (status = 200, description = "A page, empty past the end", body = UserPage),
         (status = 400, description = "Out of range", body = ErrorBody),
         (status = 401, description = "No valid token", body = ErrorBody),
+        (status = 414, description = "The address is too long", body = ErrorBody),
     ),
 )]
 pub(super) async fn list(
@@ -37,6 +38,7 @@ pub(super) async fn list(
         (status = 200, description = "Users by name", body = UserList),
         (status = 400, description = "Blank, too long or out of range", body = ErrorBody),
         (status = 401, description = "No valid token", body = ErrorBody),
+        (status = 414, description = "The address is too long", body = ErrorBody),
     ),
 )]
 pub(super) async fn search(

@@ -8,6 +8,7 @@ mod publisher;
 use messenger_chassis::lifecycle::Tasks;
 use messenger_chassis::redis::{BadUrl, Servers};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use self::publisher::Publisher;
 use crate::domain::UserId;
@@ -16,14 +17,14 @@ use crate::domain::UserId;
 const QUEUE: usize = 1_024;
 
 /// What happened to a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// Name or e-mail changed.
     Updated(UserId),
-    /// The account was removed.
-    Removed(UserId),
-    /// The password changed: sessions ended.
-    SignedOut(UserId),
+    /// The account was removed, and these sessions with it.
+    Removed(UserId, Vec<Uuid>),
+    /// These sessions ended.
+    SignedOut(UserId, Vec<Uuid>),
 }
 
 /// Where notices are handed in. Cheap to clone.
@@ -69,7 +70,7 @@ mod tests {
         let notices = Notices { queue: Some(sender) };
         let user = |id| UserId::new(id).unwrap();
         notices.send(Notice::Updated(user(1)));
-        notices.send(Notice::Removed(user(2)));
+        notices.send(Notice::Removed(user(2), Vec::new()));
         assert_eq!(receiver.try_recv().unwrap(), Notice::Updated(user(1)));
         assert!(receiver.try_recv().is_err());
     }

@@ -84,12 +84,13 @@ impl Publisher {
 }
 
 fn encode(notice: Notice) -> Vec<u8> {
-    let (id, kind) = match notice {
-        Notice::Updated(id) => (id, Kind::Updated),
-        Notice::Removed(id) => (id, Kind::Removed),
-        Notice::SignedOut(id) => (id, Kind::SignedOut),
+    let (id, kind, ended) = match notice {
+        Notice::Updated(id) => (id, Kind::Updated, Vec::new()),
+        Notice::Removed(id, ended) => (id, Kind::Removed, ended),
+        Notice::SignedOut(id, ended) => (id, Kind::SignedOut, ended),
     };
-    UserChanged { user_id: id.get(), kind: kind.into() }.encode_to_vec()
+    let ended_session_ids = ended.into_iter().map(|id| id.into_bytes().to_vec()).collect();
+    UserChanged { user_id: id.get(), kind: kind.into(), ended_session_ids }.encode_to_vec()
 }
 
 #[cfg(test)]
@@ -99,8 +100,10 @@ mod tests {
 
     #[test]
     fn notices_have_the_contract_form() {
-        let bytes = encode(Notice::Removed(UserId::new(7).unwrap()));
+        let ended = uuid::Uuid::from_u128(9);
+        let bytes = encode(Notice::Removed(UserId::new(7).unwrap(), vec![ended]));
         let decoded = UserChanged::decode(bytes.as_slice()).unwrap();
         assert_eq!((decoded.user_id, decoded.kind()), (7, Kind::Removed));
+        assert_eq!(decoded.ended_session_ids, [ended.as_bytes()]);
     }
 }

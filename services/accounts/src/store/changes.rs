@@ -9,16 +9,21 @@ use tokio_postgres::Row;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::ended::END_ALL;
 use super::error::StoreError;
+use super::mail_tokens::RESET_PASSWORD;
 use super::statement::{Params, Statement};
 use super::{Store, rows};
-use crate::domain::{Error, Profile, ProfileChange, UserId};
+use crate::domain::{Email, Error, Profile, ProfileChange, UserId};
 
 const LOCK: Statement = Statement::new(
     "users.lock",
     "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at \
      FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",
 );
+
+const TAKEN: Statement =
+    Statement::new("users.taken", "SELECT FROM users WHERE email = ANY ($1) AND id <> $2");
 
 const SET_PROFILE: Statement = Statement::new(
     "users.set_profile",
@@ -32,6 +37,11 @@ const SET_PASSWORD: Statement = Statement::new(
      WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL RETURNING id",
 );
 
+const REHASH: Statement = Statement::new(
+    "users.rehash",
+    "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id",
+);
+
 const REMOVE: Statement = Statement::new(
     "users.remove",
     "UPDATE users SET email = NULL, email_as_typed = NULL, first_name = NULL, last_name = NULL, name_key = NULL, \
@@ -39,14 +49,8 @@ const REMOVE: Statement = Statement::new(
      WHERE id = $1 AND deleted_at IS NULL RETURNING id",
 );
 
-const REVOKE_SESSIONS: Statement = Statement::new(
-    "sessions.revoke",
-    "UPDATE sessions SET revoked_at = $3 \
-     WHERE user_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id <> $2)",
-);
-
 #[cfg(test)]
-pub(super) const STATEMENTS: &[Statement] = &[LOCK, SET_PROFILE, SET_PASSWORD, REMOVE, REVOKE_SESSIONS];
+pub(super) const STATEMENTS: &[Statement] = &[LOCK, TAKEN, SET_PROFILE, SET_PASSWORD, REHASH, REMOVE];
 
 impl Store {
     /// Changes the profile of a present user; `false` when there is none.
@@ -66,6 +70,11 @@ impl Store {
                 return Ok(false);
             };
             let profile = change.apply(rows::user(&row)?.profile);
+            if let Some(email) = &change.email
+                && !run(&transaction, &TAKEN, &[&email.forms(), &id.get()]).await?.is_empty()
+            {
+                return Err(StoreError::EmailTaken);
+            }
             let email = change.email.as_ref().map(|email| email.canonical());
             set_profile(&transaction, id, email, &profile, now).await?;
             transaction.commit().await?;
@@ -74,8 +83,8 @@ impl Store {
         Ok(work.await.map_err(|error: StoreError| error)?)
     }
 
-    /// Replaces the hash `old` by `new` and ends all sessions but `keep`; `false` when the stored hash is not `old`,
-    /// because another change came first.
+    /// Replaces the hash `old` by `new`, ends all sessions but `keep` and says which; `None` when the stored hash is not
+    /// `old`, because another change came first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -85,37 +94,67 @@ impl Store {
         (old, new): (&str, &str),
         keep: Uuid,
         now: Timestamp,
-    ) -> Result<bool, Error> {
-        Ok(self
-            .change_then_revoke(id, &SET_PASSWORD, &[&id.get(), &old, &new, &now], Some(keep), now)
-            .await?)
+    ) -> Result<Option<Vec<Uuid>>, Error> {
+        Ok(self.change_then_end(id, &SET_PASSWORD, &[&id.get(), &old, &new, &now], Some(keep), now).await?)
     }
 
-    /// Wipes what is personal, frees the e-mail and ends all sessions; `false` when the user is gone already.
+    /// Replaces the hash `old` by `new`, another one of the same password; `false` when the stored hash is not `old`.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn remove_user(&self, id: UserId, now: Timestamp) -> Result<bool, Error> {
-        Ok(self.change_then_revoke(id, &REMOVE, &[&id.get(), &now], None, now).await?)
+    pub async fn rehash(&self, id: UserId, old: &str, new: &str) -> Result<bool, Error> {
+        Ok(self.row(&REHASH, &[&id.get(), &old, &new]).await?.is_some())
+    }
+
+    /// Sets the hash of a new password by a token that is used up, and ends all sessions and says which; `None` when
+    /// there is no such token any more.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn reset_password(
+        &self,
+        id: UserId,
+        token_hash: &[u8],
+        new: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Uuid>>, Error> {
+        Ok(self.change_then_end(id, &RESET_PASSWORD, &[&token_hash, &new, &now], None, now).await?)
+    }
+
+    /// Whether somebody else has this e-mail.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn is_taken(&self, email: &Email, by_others_than: UserId) -> Result<bool, Error> {
+        Ok(self.row(&TAKEN, &[&email.forms(), &by_others_than.get()]).await?.is_some())
+    }
+
+    /// Wipes what is personal, frees the e-mail, ends all sessions and says which; `None` when the user is gone already.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn remove_user(&self, id: UserId, now: Timestamp) -> Result<Option<Vec<Uuid>>, Error> {
+        Ok(self.change_then_end(id, &REMOVE, &[&id.get(), &now], None, now).await?)
     }
 
     /// Two statements, not one: the second must see the sessions of log-ins that the first has waited for.
-    async fn change_then_revoke(
+    async fn change_then_end(
         &self,
         id: UserId,
         change: &Statement,
         params: &Params<'_>,
         keep: Option<Uuid>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Vec<Uuid>>, StoreError> {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         if run(&transaction, change, params).await?.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
-        run(&transaction, &REVOKE_SESSIONS, &[&id.get(), &keep, &now]).await?;
+        let ended = run(&transaction, &END_ALL, &[&id.get(), &keep, &now]).await?;
+        let ended = ended.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(ended))
     }
 }
 
@@ -139,7 +178,7 @@ async fn set_profile(
     run(transaction, &SET_PROFILE, params).await.map(drop)
 }
 
-async fn run(
+pub(super) async fn run(
     transaction: &Transaction<'_>,
     statement: &Statement,
     params: &Params<'_>,

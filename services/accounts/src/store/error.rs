@@ -15,6 +15,9 @@ pub(super) enum StoreError {
     Pool(#[from] PoolError),
     #[error("statement failed")]
     Statement(#[from] tokio_postgres::Error),
+    /// By an account that is stored under another form of the same e-mail.
+    #[error("the e-mail is taken")]
+    EmailTaken,
     /// The schema lets through what the code does not understand.
     #[error("inconsistent row: {0}")]
     Inconsistent(&'static str),
@@ -26,6 +29,7 @@ impl From<StoreError> for Error {
             StoreError::Statement(cause) if violated_constraint(&cause) == Some(EMAIL_CONSTRAINT) => {
                 Self::EmailTaken
             }
+            StoreError::EmailTaken => Self::EmailTaken,
             StoreError::Statement(cause) if !is_temporary(&cause) => {
                 Self::Internal(StoreError::Statement(cause).into())
             }

@@ -3,9 +3,13 @@
 //! Every statement is a constant with bound parameters; a test prepares each of them against the migrated schema.
 //! Nothing here waits for anything but PostgreSQL, and no transaction outlives one method.
 
+mod addresses;
 mod changes;
+mod ended;
 mod error;
 mod listing;
+mod mail_tokens;
+mod refresh;
 mod rows;
 mod sessions;
 mod statement;
@@ -15,6 +19,8 @@ use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use tracing::Instrument as _;
 
+pub use mail_tokens::NewToken;
+
 use self::error::StoreError;
 use self::statement::{Params, Statement};
 
@@ -22,6 +28,9 @@ use self::statement::{Params, Statement};
 pub mod migrations {
     refinery::embed_migrations!("../../migrations/accounts");
 }
+
+/// What the role that serves may not do, of what such roles may.
+pub const GRANTS: &str = include_str!("grants.sql");
 
 /// The users and their sessions. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -54,7 +63,17 @@ impl Store {
 /// Every statement of the store.
 #[cfg(test)]
 fn statements() -> Vec<Statement> {
-    [users::STATEMENTS, changes::STATEMENTS, listing::STATEMENTS, sessions::STATEMENTS].concat()
+    [
+        addresses::STATEMENTS,
+        changes::STATEMENTS,
+        ended::STATEMENTS,
+        listing::STATEMENTS,
+        mail_tokens::STATEMENTS,
+        refresh::STATEMENTS,
+        sessions::STATEMENTS,
+        users::STATEMENTS,
+    ]
+    .concat()
 }
 
 #[cfg(test)]

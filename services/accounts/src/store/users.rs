@@ -5,46 +5,45 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::statement::Statement;
 use super::{Store, rows};
-use crate::domain::{Bearer, Credentials, Email, Error, NewUser, User, UserId};
+use crate::domain::{Credentials, Email, Error, NewUser, UserId};
 
 const INSERT: Statement = Statement::new(
     "users.insert",
     "INSERT INTO users \
-     (email, email_as_typed, first_name, last_name, name_key, last_name_key, password_hash, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id",
+     (email, email_as_typed, first_name, last_name, name_key, last_name_key, password_hash, created_at, updated_at, \
+     email_unverified) \
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $10 \
+     WHERE NOT EXISTS (SELECT FROM users WHERE email = ANY ($9)) RETURNING id",
 );
 
 const BY_EMAIL: Statement = Statement::new(
     "users.by_email",
-    "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at, password_hash \
-     FROM users WHERE email = $1",
+    "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at, password_hash, \
+     email_unverified \
+     FROM users WHERE email = ANY ($1) ORDER BY array_position($1, email) LIMIT 1",
 );
 
 const CREDENTIALS: Statement = Statement::new(
     "users.credentials",
-    "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at, password_hash \
+    "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at, password_hash, \
+     email_unverified \
      FROM users WHERE id = $1 AND deleted_at IS NULL",
 );
 
-const OF_BEARER: Statement = Statement::new(
-    "users.of_bearer",
-    "SELECT u.id, u.uuid, u.email_as_typed, u.first_name, u.last_name, u.created_at, u.updated_at, u.deleted_at \
-     FROM sessions s JOIN users u ON u.id = s.user_id \
-     WHERE s.id = $1 AND u.id = $2 AND u.uuid = $3 AND s.revoked_at IS NULL AND u.deleted_at IS NULL",
-);
-
 #[cfg(test)]
-pub(super) const STATEMENTS: &[Statement] = &[INSERT, BY_EMAIL, CREDENTIALS, OF_BEARER];
+pub(super) const STATEMENTS: &[Statement] = &[INSERT, BY_EMAIL, CREDENTIALS];
 
 impl Store {
-    /// Stores a new user.
+    /// Stores a new user, who has yet to show that the e-mail is his when it is `unverified`.
     ///
     /// # Errors
-    /// [`Error::EmailTaken`]: the unique index decides, also between two sign-ups at the same moment.
+    /// [`Error::EmailTaken`]: the unique index decides, also between two sign-ups at the same moment. Only accounts from
+    /// before domains went through IDNA are stored under another form.
     pub async fn insert_user(
         &self,
         new: &NewUser,
         password_hash: &str,
+        unverified: bool,
         now: Timestamp,
     ) -> Result<UserId, Error> {
         let profile = new.profile();
@@ -60,13 +59,12 @@ impl Store {
                     &profile.last_name_key(),
                     &password_hash,
                     &now,
+                    &new.email.forms(),
+                    &unverified,
                 ],
             )
             .await?;
-        let id = row
-            .ok_or(StoreError::Inconsistent("insert gave no row"))?
-            .try_get(0)
-            .map_err(StoreError::from)?;
+        let id = row.ok_or(Error::EmailTaken)?.try_get(0).map_err(StoreError::from)?;
         UserId::new(id).map_err(|_| StoreError::Inconsistent("user id is not positive").into())
     }
 
@@ -75,7 +73,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn credentials_by_email(&self, email: &Email) -> Result<Option<Credentials>, Error> {
-        let row = self.row(&BY_EMAIL, &[&email.canonical()]).await?;
+        let row = self.row(&BY_EMAIL, &[&email.forms()]).await?;
         Ok(row.as_ref().map(rows::credentials).transpose()?)
     }
 
@@ -86,15 +84,5 @@ impl Store {
     pub async fn credentials(&self, id: UserId) -> Result<Option<Credentials>, Error> {
         let row = self.row(&CREDENTIALS, &[&id.get()]).await?;
         Ok(row.as_ref().map(rows::credentials).transpose()?)
-    }
-
-    /// The user of a token, when both the user and the session are still there.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn user_of_bearer(&self, bearer: &Bearer) -> Result<Option<User>, Error> {
-        let row =
-            self.row(&OF_BEARER, &[&bearer.session_id, &bearer.user_id.get(), &bearer.user_uuid]).await?;
-        Ok(row.as_ref().map(rows::user).transpose()?)
     }
 }

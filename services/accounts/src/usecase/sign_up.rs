@@ -1,5 +1,7 @@
 //! Sign-up.
 
+use std::net::IpAddr;
+
 use super::Accounts;
 use crate::domain::{Error, NewUser, Password, UserId};
 
@@ -8,9 +10,18 @@ impl Accounts {
     /// database decides.
     ///
     /// # Errors
-    /// [`Error::EmailTaken`], [`Error::Busy`].
-    pub async fn sign_up(&self, user: NewUser, password: Password) -> Result<UserId, Error> {
+    /// [`Error::EmailTaken`], [`Error::TooManyAttempts`], [`Error::Busy`].
+    pub async fn sign_up(&self, user: NewUser, password: Password, from: IpAddr) -> Result<UserId, Error> {
+        // Counted whether it succeeds or not: each costs a hash.
+        let _counted = self.admit(self.throttle.sign_up(from)).await?;
         let hash = self.hashes.hash(password).await?;
-        self.store.insert_user(&user, &hash, self.clock.now()).await
+        let id = self.store.insert_user(&user, &hash, self.verification, self.clock.now()).await?;
+        if self.verification {
+            // He is a user now; the first log-in has another letter written.
+            if let Err(error) = self.ask_to_verify(id, user.email).await {
+                tracing::warn!(%error, user = %id, "no letter to a new user");
+            }
+        }
+        Ok(id)
     }
 }

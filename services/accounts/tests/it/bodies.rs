@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::service::{LoggedIn, PASSWORD, PATIENCE, Service};
 
-const BODIES: [(Method, &str); 5] = [
+const BODIES: [(Method, &str); 8] = [
     (Method::POST, "/auth/sing-up"),
     (Method::POST, "/auth/sign-up"),
     (Method::POST, "/auth/login"),
+    (Method::POST, "/auth/forgot-password"),
+    (Method::POST, "/auth/reset-password"),
+    (Method::POST, "/auth/verify-email"),
     (Method::PATCH, "/profile/update"),
     (Method::PATCH, "/profile/change-password"),
 ];
@@ -26,6 +29,21 @@ async fn everywhere(service: &Service, user: &LoggedIn, body: &[u8]) -> Vec<Answ
         answers.push(Answer::of(request.body(body.to_vec())).await);
     }
     answers
+}
+
+#[tokio::test]
+async fn answers_are_json_whatever_a_client_would_rather_have() {
+    let service = Service::start().await;
+    let user = service.user("ann@x.io", None).await;
+    for accept in ["text/html", "application/xml;q=0.9", "image/*", "nonsense"] {
+        for (path, status) in [("/profile", 200), ("/users/999", 404), ("/nowhere", 404)] {
+            let request =
+                service.request(Method::GET, path).bearer_auth(&user.token).header("accept", accept);
+            let answer = Answer::of(request).await;
+            let content_type = answer.header("content-type");
+            assert_eq!((answer.status, content_type), (status, "application/json"), "{accept} {path}");
+        }
+    }
 }
 
 #[tokio::test]

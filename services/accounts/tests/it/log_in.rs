@@ -12,8 +12,9 @@ async fn a_log_in_answers_with_token_and_data() {
     let answer = service.post("/auth/login", &json!({ "email": "ann@x.IO", "password": PASSWORD })).await;
     assert_eq!(answer.status, 201);
     let token = answer.body["token"].as_str().unwrap();
+    let refresh_token = answer.body["refreshToken"].as_str().unwrap();
     let expected = json!({
-        "message": "You are logged in", "token": token, "expiresIn": 86_400,
+        "message": "You are logged in", "token": token, "refreshToken": refresh_token, "expiresIn": 900,
         "id": id, "email": "Ann@x.io", "firstName": "Ann", "lastName": "Lee",
     });
     assert_eq!(answer.body, expected);

@@ -8,14 +8,15 @@ use messenger_support::private_redis;
 use nix::sys::signal::Signal;
 use prost::Message as _;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::service::{LoggedIn, PASSWORD, PATIENCE, Service};
 
 /// The channel that the contract names.
 const CHANNEL: &str = "messenger:users";
 
-/// A subscriber on a thread of its own; each notice comes as (user, kind).
-fn subscribe(url: &str, channel: &'static str) -> std::sync::mpsc::Receiver<(i64, Kind)> {
+/// A subscriber on a thread of its own; each notice comes as (user, kind, sessions that ended).
+fn subscribe(url: &str, channel: &'static str) -> std::sync::mpsc::Receiver<(i64, Kind, Vec<Uuid>)> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let (ready, subscribed) = std::sync::mpsc::channel();
     let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
@@ -25,7 +26,8 @@ fn subscribe(url: &str, channel: &'static str) -> std::sync::mpsc::Receiver<(i64
         ready.send(()).unwrap();
         while let Ok(message) = subscription.get_message() {
             let notice = UserChanged::decode(message.get_payload_bytes()).unwrap();
-            if sender.send((notice.user_id, notice.kind())).is_err() {
+            let ended = notice.ended_session_ids.iter().map(|id| Uuid::from_slice(id).unwrap()).collect();
+            if sender.send((notice.user_id, notice.kind(), ended)).is_err() {
                 return;
             }
         }
@@ -45,12 +47,43 @@ async fn changes_are_told_after_they_happened() {
     let service = Service::start_with(&[("ACCOUNTS_REDIS_URL", &redis.url())]).await;
     let user = service.user("ann@x.io", None).await;
     assert_eq!(rename(&service, &user, "Ann").await, 201);
-    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated, vec![]));
+    let other = service.log_in("ann@x.io").await;
     let change = json!({ "oldPassword": PASSWORD, "newPassword": "battery staple" });
     assert_eq!(service.patch("/profile/change-password", &user.token, &change).await.status, 201);
-    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::SignedOut));
+    let signed_out = (user.id, Kind::SignedOut, vec![other.session()]);
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), signed_out);
     assert_eq!(service.destroy(&user.token).await.status, 200);
-    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Removed));
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Removed, vec![user.session()]));
+}
+
+#[tokio::test]
+async fn every_way_in_which_a_session_ends_is_told() {
+    let redis = private_redis();
+    let notices = subscribe(&redis.url(), CHANNEL);
+    let settings = [
+        ("ACCOUNTS_REDIS_URL", redis.url()),
+        ("ACCOUNTS_SESSIONS_PER_USER", "2".to_owned()),
+        ("ACCOUNTS_REFRESH_GRACE_SECONDS", "60".to_owned()),
+    ];
+    let service = Service::start_with(&settings.each_ref().map(|(key, value)| (*key, value.as_str()))).await;
+    let first = service.user("ann@x.io", None).await;
+    let told = |session: Uuid| {
+        assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (first.id, Kind::SignedOut, vec![session]));
+    };
+    let second = service.log_in("ann@x.io").await;
+    let third = service.log_in("ann@x.io").await;
+    told(first.session());
+    assert_eq!(service.log_out(&second.token).await.status, 204);
+    told(second.session());
+    let fourth = service.log_in("ann@x.io").await;
+    assert_eq!(service.revoke(&fourth.token, &third.session().to_string()).await.status, 204);
+    told(third.session());
+    let once = service.refreshed(&fourth.refresh_token).await;
+    service.refreshed(&once.refresh_token).await;
+    service.refresh(&fourth.refresh_token).await.refused(401, "unauthorized");
+    told(fourth.session());
+    assert!(notices.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -62,7 +95,7 @@ async fn a_refused_change_is_not_told() {
     assert_eq!(rename(&service, &user, " ").await, 400);
     service.patch("/profile/update", &user.token, &json!({ "email": "no" })).await.invalid(&["email"]);
     assert_eq!(rename(&service, &user, "Ann").await, 201);
-    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+    assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated, vec![]));
     assert!(notices.try_recv().is_err());
 }
 
@@ -108,7 +141,7 @@ async fn the_first_notice_after_a_restart_of_redis_arrives() {
     for name in ["Before", "After"] {
         let notices = subscribe(&redis.url(), CHANNEL);
         assert_eq!(rename(&service, &user, name).await, 201);
-        assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+        assert_eq!(notices.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated, vec![]));
         redis.server().unwrap().restart_immediate().unwrap();
     }
 }
@@ -141,6 +174,6 @@ async fn deployments_that_share_a_redis_do_not_hear_each_other() {
     let service = Service::start_with(&settings.each_ref().map(|(key, value)| (*key, value.as_str()))).await;
     let user = service.user("ann@x.io", None).await;
     assert_eq!(rename(&service, &user, "Ann").await, 201);
-    assert_eq!(ours.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated));
+    assert_eq!(ours.recv_timeout(PATIENCE).unwrap(), (user.id, Kind::Updated, vec![]));
     assert!(others.try_recv().is_err());
 }

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use messenger_backing::Durability;
 use messenger_proto::accounts::GetUsersRequest;
-use messenger_proto::accounts::accounts_service_client::AccountsServiceClient;
 use messenger_support::private_postgres;
 use serde_json::json;
 use tonic::Code;
@@ -36,7 +35,7 @@ async fn an_outage_is_a_temporary_error_and_ends_by_itself() {
     assert_eq!(answer.header("retry-after"), "1");
     let log_in = service.post("/auth/login", &json!({ "email": "ann@x.io", "password": PASSWORD })).await;
     log_in.refused(503, "unavailable");
-    let mut calls = AccountsServiceClient::connect(service.grpc_url().to_owned()).await.unwrap();
+    let mut calls = service.calls().await;
     let status = calls.get_users(GetUsersRequest { ids: vec![1] }).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unavailable, "temporarily unavailable"));
     let (ready, reason) = service.admin("/readyz").await;

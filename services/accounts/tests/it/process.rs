@@ -12,6 +12,9 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::service::{KeyFolder, PASSWORD, PATIENCE, Run, Service};
 
+/// A database that is not there.
+const URL: &str = "postgres://u:blue-lantern-42@h/d";
+
 #[tokio::test]
 async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
     let database = database().await;
@@ -23,7 +26,7 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
         assert!(process.wait(PATIENCE).unwrap().unwrap().success(), "{}", log.text());
     }
     let client = database.connect("accounts").await;
-    client.batch_execute("SELECT id FROM users; SELECT refresh_hash, family FROM sessions").await.unwrap();
+    client.batch_execute("SELECT id FROM users; SELECT family_hash, salt FROM sessions").await.unwrap();
     assert!(Service::start_on(&url, &[]).process.exited().unwrap().is_none());
 }
 
@@ -33,23 +36,26 @@ async fn a_bad_configuration_is_told_by_key_without_its_secrets() {
     let settings = [("ACCOUNTS_HTTP_ADDR", "here"), ("ACCOUNTS_PASSWORD_BLOCK_LIST", "maybe")];
     for subcommand in ["serve", "migrate", "check-config"] {
         let (status, log) = Run::new(subcommand, "postgres://u:hunter2@[", &keys).with(&settings).finish();
-        assert_eq!(status.code(), Some(1), "{subcommand}");
+        assert_eq!(status.code(), Some(78), "{subcommand}");
         assert!(log.contains("ACCOUNTS_HTTP_ADDR") && log.contains("ACCOUNTS_PASSWORD_BLOCK_LIST"), "{log}");
         assert!(!log.contains("hunter2") && !log.contains("panicked"), "{log}");
     }
     for subcommand in ["serve", "migrate", "check-config"] {
         let (status, log) = Run::new(subcommand, "postgres://u:hunter2@[", &keys).finish();
         assert!(
-            !status.success() && log.contains("ACCOUNTS_DATABASE_URL") && !log.contains("hunter2"),
+            status.code() == Some(78) && log.contains("ACCOUNTS_DATABASE_URL") && !log.contains("hunter2"),
             "{log}"
         );
     }
     let pem = [("ACCOUNTS_SIGNING_KEY", "hunter2"), ("ACCOUNTS_SIGNING_KEY_FILE", "")];
-    let (status, log) = Run::new("check-config", "postgres://u@h/d", &keys).with(&pem).finish();
-    assert!(!status.success() && log.contains("ACCOUNTS_SIGNING_KEY") && !log.contains("hunter2"), "{log}");
-    let (status, log) = Run::new("check-config", "postgres://u@h/d", &keys).finish();
+    let (status, log) = Run::new("check-config", URL, &keys).with(&pem).finish();
+    assert!(
+        status.code() == Some(78) && log.contains("ACCOUNTS_SIGNING_KEY") && !log.contains("hunter2"),
+        "{log}"
+    );
+    let (status, log) = Run::new("check-config", URL, &keys).finish();
     assert!(status.success() && !keys.file().exists(), "{log}");
-    let (status, log) = Run::new("dance", "postgres://u@h/d", &keys).finish();
+    let (status, log) = Run::new("dance", URL, &keys).finish();
     assert!(!status.success() && log.contains("usage"), "{log}");
 }
 
@@ -133,13 +139,17 @@ async fn logs_hold_no_secret_and_no_email() {
     service.get(&format!("/profile?token={}", user.token), "bad").await.refused(401, "unauthorized");
     let odd = service.request(Method::POST, "/auth/login").header("content-type", "application/json");
     Answer::of(odd.body("{\"password\":\"hunter2\"")).await.refused(400, "malformed");
+    let next = service.refreshed(&user.refresh_token).await;
+    service.refresh(&user.refresh_token[..40]).await.refused(401, "unauthorized");
     let taken = json!({ "email": "secret.person@x.io", "password": "hunter2 again" });
     service.post("/auth/sign-up", &taken).await.refused(400, "email_taken");
 
     service.process.stop(&[(Signal::SIGTERM, Duration::from_secs(20))]).unwrap();
     let log = service.log.text();
     assert!(log.contains("listening"), "{log}");
-    for secret in ["hunter2", PASSWORD, "secret.person", "argon2id", "PRIVATE KEY", user.token.as_str()] {
+    for secret in
+        ["hunter2", PASSWORD, "secret.person", "argon2id", "PRIVATE KEY", &*user.token, "mrt_", &*next.token]
+    {
         assert!(
             !log.contains(secret),
             "{secret} is in: {}",

@@ -7,10 +7,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use messenger_backing::Process;
+use messenger_proto::accounts::accounts_service_client::AccountsServiceClient;
 use messenger_support::{TestDatabase, database};
 use nix::sys::signal::Signal;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
 
 use crate::answer::Answer;
 
@@ -19,14 +22,23 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A password that passes the policy.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// Cheap hashes, free ports, logs that a program can read.
+/// What the other services show.
+pub(crate) const TOKEN: &str = "5b9d2f7a1c3e4860b7d5a9f2e1c4083d";
+
+/// Cheap hashes, free ports, no limits for the one address that all tests come from, logs that a program can read.
 const SETTINGS: &[(&str, &str)] = &[
     ("ACCOUNTS_HTTP_ADDR", "127.0.0.1:0"),
     ("ACCOUNTS_GRPC_ADDR", "127.0.0.1:0"),
+    ("ACCOUNTS_GRPC_TOKEN", TOKEN),
     ("ACCOUNTS_ADMIN_ADDR", "127.0.0.1:0"),
     ("ACCOUNTS_ARGON2_MEMORY_KIB", "64"),
     ("ACCOUNTS_ARGON2_ITERATIONS", "1"),
     ("ACCOUNTS_ARGON2_WAIT_MS", "20000"),
+    ("ACCOUNTS_LOGIN_FREE_FAILURES", "0"),
+    ("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0"),
+    ("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0"),
+    ("ACCOUNTS_LOGIN_REDIS_MS", "5000"),
+    ("ACCOUNTS_SIGN_UPS_PER_HOUR", "0"),
     ("ACCOUNTS_DATABASE_CONNECTIONS", "4"),
     ("LOG_FORMAT", "json"),
     ("RUST_LOG", "debug"),
@@ -37,6 +49,26 @@ pub(crate) struct LoggedIn {
     pub(crate) id: i64,
     pub(crate) email: String,
     pub(crate) token: String,
+    pub(crate) refresh_token: String,
+}
+
+impl LoggedIn {
+    fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let text = |key: &str| answer.body[key].as_str().unwrap().to_owned();
+        Self {
+            id: answer.body["id"].as_i64().unwrap(),
+            email: text("email"),
+            token: text("token"),
+            refresh_token: text("refreshToken"),
+        }
+    }
+
+    /// Claim `sid` of the token.
+    pub(crate) fn session(&self) -> uuid::Uuid {
+        let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(&self.token).unwrap();
+        claims["sid"].as_str().unwrap().parse().unwrap()
+    }
 }
 
 /// The process, its database and its key file; all gone when dropped.
@@ -57,20 +89,26 @@ impl Service {
         Self::start_with(&[]).await
     }
 
-    /// A service on a migrated database of its own, with some settings added.
+    /// A service on a migrated database of its own, as the role that serves, with some settings added.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let database = database().await;
-        let url = database.url_for("accounts");
-        let mut service = Self::start_on(&url, settings);
+        let [role, _] = database.roles().await;
+        let owner = database.url_for("accounts");
+        let migrate = [("ACCOUNTS_MIGRATE_DATABASE_URL", &*owner), ("ACCOUNTS_DATABASE_ROLE", &*role.name)];
+        let mut service = Self::migrate_and_start(&database.url_as(&role, "accounts"), &migrate, settings);
         service.database = Some(database);
         service
     }
 
     /// A service on a database that somebody else holds.
     pub(crate) fn start_on(url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::migrate_and_start(url, &[], settings)
+    }
+
+    fn migrate_and_start(url: &str, migrate: &[(&str, &str)], settings: &[(&str, &str)]) -> Self {
         let keys = KeyFolder::new();
         let run = |subcommand| Run::new(subcommand, url, &keys).with(settings);
-        let (status, log) = run("migrate").finish();
+        let (status, log) = run("migrate").with(migrate).finish();
         assert!(status.success(), "migrate: {log}");
         let (process, log) = run("serve").spawn();
         let [http, grpc, admin] = ["http", "grpc", "admin"].map(|listener| log.address(listener));
@@ -98,6 +136,12 @@ impl Service {
 
     pub(crate) fn grpc_url(&self) -> &str {
         &self.grpc
+    }
+
+    /// The calls, as another service makes them.
+    pub(crate) async fn calls(&self) -> Calls {
+        let channel = Channel::from_shared(self.grpc.clone()).unwrap().connect().await.unwrap();
+        AccountsServiceClient::with_interceptor(channel, show_token as ShowToken)
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -139,16 +183,39 @@ impl Service {
     }
 
     pub(crate) async fn log_in(&self, email: &str) -> LoggedIn {
-        let answer = self.post("/auth/login", &json!({ "email": email, "password": PASSWORD })).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        let text = |key: &str| answer.body[key].as_str().unwrap().to_owned();
-        LoggedIn { id: answer.body["id"].as_i64().unwrap(), email: text("email"), token: text("token") }
+        LoggedIn::of(&self.post("/auth/login", &json!({ "email": email, "password": PASSWORD })).await)
+    }
+
+    pub(crate) async fn refresh(&self, refresh_token: &str) -> Answer {
+        self.post("/auth/refresh", &json!({ "refreshToken": refresh_token })).await
+    }
+
+    pub(crate) async fn refreshed(&self, refresh_token: &str) -> LoggedIn {
+        LoggedIn::of(&self.refresh(refresh_token).await)
+    }
+
+    pub(crate) async fn revoke(&self, token: &str, session: &str) -> Answer {
+        let path = format!("/auth/sessions/{session}");
+        Answer::of(self.request(Method::DELETE, &path).bearer_auth(token)).await
+    }
+
+    pub(crate) async fn log_out(&self, token: &str) -> Answer {
+        Answer::of(self.request(Method::POST, "/auth/logout").bearer_auth(token)).await
     }
 
     pub(crate) async fn user(&self, email: &str, first: Option<&str>) -> LoggedIn {
         self.sign_up(email, first, None).await;
         self.log_in(email).await
     }
+}
+
+/// The client of the other services.
+pub(crate) type Calls = AccountsServiceClient<InterceptedService<Channel, ShowToken>>;
+type ShowToken = fn(tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status>;
+
+fn show_token(mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+    request.metadata_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+    Ok(request)
 }
 
 /// One run of the service's program.
@@ -166,6 +233,18 @@ impl Run {
     pub(crate) fn with(mut self, settings: &[(&str, &str)]) -> Self {
         self.0.envs(settings.iter().copied());
         self
+    }
+
+    pub(crate) fn arg(mut self, arg: &str) -> Self {
+        self.0.arg(arg);
+        self
+    }
+
+    /// Runs it to its end, which must be a good one: what it printed.
+    pub(crate) fn output(mut self) -> String {
+        let output = self.0.stdout(Stdio::piped()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs it to its end: the exit status and all that it logged.

@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::service::Service;
 
 /// Every door that needs a token.
-const DOORS: [(Method, &str); 7] = [
+const DOORS: [(Method, &str); 10] = [
     (Method::GET, "/profile"),
     (Method::PATCH, "/profile/update"),
     (Method::PATCH, "/profile/change-password"),
@@ -17,6 +17,9 @@ const DOORS: [(Method, &str); 7] = [
     (Method::GET, "/users/list"),
     (Method::GET, "/users/search?searchText=a"),
     (Method::GET, "/users/1"),
+    (Method::POST, "/auth/logout"),
+    (Method::GET, "/auth/sessions"),
+    (Method::DELETE, "/auth/sessions/1"),
 ];
 
 #[tokio::test]

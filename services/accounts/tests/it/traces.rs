@@ -1,7 +1,6 @@
 //! Traces: requests and calls join the trace of their caller, statements hang below them.
 
 use messenger_proto::accounts::GetUsersRequest;
-use messenger_proto::accounts::accounts_service_client::AccountsServiceClient;
 use nix::sys::signal::Signal;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
@@ -71,12 +70,7 @@ async fn requests_and_calls_join_the_trace_of_their_caller() {
     assert_eq!(Answer::of(rest.header("traceparent", REST)).await.status, 200);
     let mut call = Request::new(GetUsersRequest { ids: vec![user.id] });
     call.metadata_mut().insert("traceparent", CALL.parse().unwrap());
-    AccountsServiceClient::connect(service.grpc_url().to_owned())
-        .await
-        .unwrap()
-        .get_users(call)
-        .await
-        .unwrap();
+    service.calls().await.get_users(call).await.unwrap();
 
     let stopping = tokio::task::spawn_blocking(move || service.process.stop(&[(Signal::SIGTERM, PATIENCE)]));
     assert!(stopping.await.unwrap().unwrap().success());

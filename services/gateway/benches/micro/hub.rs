@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use criterion::Criterion;
 use messenger_gateway::dialect::Dialect;
-use messenger_gateway::domain::ids::UserId;
-use messenger_gateway::hub::{About, Drained, Frame, Hub, OutboxLimits, Registration};
+use messenger_gateway::domain::ids::{SessionId, UserId};
+use messenger_gateway::hub::{About, Drained, EndedLimits, Frame, Hub, OutboxLimits, Registration};
+use uuid::Uuid;
 
 use crate::samples::{message, texts};
 
@@ -61,9 +62,13 @@ struct Room {
 
 impl Room {
     fn of(receivers: i64) -> Self {
-        let hub = Arc::new(Hub::new(LIMITS, SOCKETS_PER_USER));
+        let hub = Arc::new(Hub::new(LIMITS, SOCKETS_PER_USER, EndedLimits::default()));
         let users: Vec<_> = (1..=receivers).map(UserId).collect();
-        let sockets = users.iter().map(|user| hub.register(*user, Dialect::V2)).collect();
+        let sockets = users
+            .iter()
+            // No session has ended.
+            .filter_map(|user| hub.register(*user, SessionId(Uuid::nil()), Dialect::V2))
+            .collect();
         Self { hub, sockets, users }
     }
 

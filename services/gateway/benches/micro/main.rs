@@ -5,6 +5,7 @@
 mod auth;
 mod dialect;
 mod hub;
+mod limits;
 mod order;
 mod ring;
 mod samples;
@@ -50,6 +51,7 @@ fn main() -> anyhow::Result<()> {
     dialect::measure(&mut criterion)?;
     order::measure(&mut criterion);
     hub::measure(&mut criterion);
+    limits::measure(&mut criterion)?;
     auth::measure(&mut criterion)?;
     ring::measure(&mut criterion)?;
     criterion.final_summary();

@@ -78,12 +78,15 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     if token.is_empty() { Err(AuthError::NoToken) } else { Ok(Some(token)) }
 }
 
-/// The subprotocols in the client's order, over all lines of the header.
+/// The subprotocols in the client's order, over all lines of the header. A name has no blanks inside (RFC 6455, 4.1).
 fn offered(headers: &HeaderMap) -> Result<Vec<&str>, AuthError> {
     let mut names = Vec::new();
     for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
         let value = value.to_str().map_err(|_| AuthError::UnsupportedProtocol)?;
         names.extend(value.split(',').map(str::trim).filter(|name| !name.is_empty()));
+    }
+    if names.iter().any(|name| name.contains(char::is_whitespace)) {
+        return Err(AuthError::Malformed);
     }
     Ok(names)
 }
@@ -141,6 +144,8 @@ mod tests {
             (&[(P, "messenger.v2, bearer.")], Err(AuthError::NoToken)),
             (&[(P, "messenger.v2, t.o.k")], Err(AuthError::NoToken)),
             (&[(P, "messenger.v2, bearer.a, bearer.b")], Err(AuthError::Malformed)),
+            (&[(P, "auth, t.o k")], Err(AuthError::Malformed)),
+            (&[(P, "messenger.v2, bearer.t.o k")], Err(AuthError::Malformed)),
             (&[(P, "messenger.v3, bearer.t.o.k")], Err(AuthError::UnsupportedProtocol)),
             (&[(P, "AUTH, t.o.k")], Err(AuthError::UnsupportedProtocol)),
             (&[(P, "soap"), (A, "Bearer t.o.k")], Err(AuthError::UnsupportedProtocol)),

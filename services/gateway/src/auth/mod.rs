@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 
 /// What a valid token says.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Identity {
     /// E-mail when the token was made.
     pub email: Option<Arc<str>>,
     /// The log-in that the token comes from.
-    pub session: Option<String>,
+    pub session: SessionId,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -73,6 +73,9 @@ pub enum AuthError {
     /// Its time is over.
     #[error("expired")]
     Expired,
+    /// Its session was ended, or its user is no more.
+    #[error("the session has ended")]
+    Ended,
 }
 
 impl AuthError {
@@ -87,6 +90,7 @@ impl AuthError {
             Self::Signature => "signature",
             Self::Claims => "claims",
             Self::Expired => "expired",
+            Self::Ended => "ended",
         }
     }
 }

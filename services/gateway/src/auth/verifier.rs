@@ -1,15 +1,17 @@
 //! Access tokens: JWTs (RFC 7519) of the type `at+jwt` (RFC 9068), signed with EdDSA, or ES256 if the key says so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use messenger_chassis::env::Env;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::keys::KeyRing;
 use super::{AuthError, Identity};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 
 /// Longest token that is looked at, bytes.
 const TOKEN_BYTES_MAX: usize = 4_096;
@@ -30,6 +32,12 @@ pub struct TokenConfig {
 }
 
 impl TokenConfig {
+    /// How long after the end of a session a token of it may still look valid: its life, and what three clocks may be apart.
+    pub fn outlives(&self) -> Duration {
+        let seconds = self.life_max_seconds.saturating_add(self.leeway_seconds.saturating_mul(3));
+        Duration::from_secs(seconds.unsigned_abs())
+    }
+
     /// Reads the keys `GATEWAY_TOKEN_…`.
     pub fn read(env: &mut Env<'_>) -> Self {
         Self {
@@ -51,7 +59,7 @@ impl TokenConfig {
             ),
             life_max_seconds: env.within(
                 "GATEWAY_TOKEN_LIFE_MAX_SECONDS",
-                86_400,
+                900,
                 60..=31_536_000,
                 "longest life in seconds that a token may claim",
             ),
@@ -74,7 +82,7 @@ struct Claims {
     exp: i64,
     iat: i64,
     nbf: Option<i64>,
-    sid: Option<String>,
+    sid: Uuid,
     id: i64,
     email: Option<String>,
     #[serde(rename = "firstName")]
@@ -98,7 +106,7 @@ impl TokenVerifier {
             user: UserId(claims.id),
             name: claims.first_name.filter(|name| !name.is_empty()).map(Arc::from),
             email: claims.email.filter(|email| !email.is_empty()).map(Arc::from),
-            session: claims.sid,
+            session: SessionId(claims.sid),
             expires_at: Timestamp::from_second(claims.exp).map_err(|_| AuthError::Claims)?,
         })
     }

@@ -52,6 +52,19 @@ async fn a_hole_that_stays_is_filled_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_log_does_not_have_is_forgotten() {
+    let (mut gate, now) = (at(3), Instant::now());
+    assert!(gate.offer(Seq(7), -7, now).is_empty());
+    let later = now + HOLD;
+    assert_eq!(gate.need(later), Some(Need::Fill { after: Seq(3), up_to: Seq(7) }));
+    assert!(gate.fill(Vec::new(), later).is_empty());
+    assert!(gate.is_settled(), "a forged ring holds nothing up");
+    for seq in 4..=7 {
+        assert_eq!(gate.offer(Seq(seq), seq, later), [seq]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_partial_fill_asks_for_the_rest() {
     let (mut gate, now) = (at(0), Instant::now());
     gate.see_head(Seq(4), now);

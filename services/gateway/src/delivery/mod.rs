@@ -11,7 +11,6 @@ mod held;
 mod lag;
 mod log;
 mod memberships;
-mod revocations;
 mod sweep;
 mod task;
 mod track;
@@ -27,12 +26,13 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::dialect::Dialect;
-use crate::directory::Directory;
+use crate::directory::{Directory, Endings};
 use crate::domain::close::Close;
+use crate::domain::command::Command;
 use crate::domain::entry::Entry;
 use crate::domain::event::{Audience, Event, Watermark};
-use crate::domain::ids::{ConversationId, UserId, Xid};
-use crate::fanout::{Bus, Channel, Listener, Rung};
+use crate::domain::ids::{ConversationId, SessionId, UserId, Xid};
+use crate::fanout::{Bus, Channel, Listener, Rung, UserChange};
 use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
 
@@ -42,6 +42,8 @@ use worker::{Input, Worker};
 
 /// How long a handshake waits for the first sweep of a replica that has just started.
 const FIRST_SWEEP: Duration = Duration::from_secs(2);
+/// How late the follower of ended sessions may be before sockets wait for it.
+const LEASE_SLACK: Duration = Duration::from_secs(2);
 
 /// What every part of the delivery needs.
 pub(crate) struct Context {
@@ -82,13 +84,24 @@ pub struct Delivery {
     workers: Vec<Inlet>,
     memberships: Memberships,
     sweep_now: Arc<Notify>,
-    revocations_now: Arc<Notify>,
+    endings_now: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Delivery").field("workers", &self.workers.len()).finish_non_exhaustive()
     }
+}
+
+/// Why a socket does not take part.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAttached {
+    /// Its session has ended: the token is void.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The log does not answer, or has not been swept yet.
+    #[error("the log could not be used")]
+    Unavailable(#[from] StoreError),
 }
 
 /// A socket's part in the delivery; dropping it ends the part.
@@ -124,19 +137,15 @@ impl Delivery {
         });
         let workers: Vec<_> = (0..config.workers).map(|_| start_worker(&context, config)).collect();
         let sweep_now = Arc::new(Notify::new());
-        let revocations_now = Arc::new(Notify::new());
         let inputs = workers.iter().map(|worker| worker.inputs.clone()).collect();
         let stop = tasks.stop().clone();
-        let revocations =
-            revocations::watch(Arc::clone(&context), Arc::clone(&revocations_now), stop.clone());
-        tasks.spawn_essential("revocations", revocations);
         tasks.spawn_essential("sweep lag", lag::watch(Arc::clone(&context), stop.clone()));
         tasks.spawn_essential(
             "log sweep",
             sweep::sweep(Arc::clone(&context), inputs, config, Arc::clone(&sweep_now), stop),
         );
         let memberships = Memberships::start(&context, tasks);
-        Arc::new(Self { context, workers, memberships, sweep_now, revocations_now })
+        Arc::new(Self { context, workers, memberships, sweep_now, endings_now: Arc::default() })
     }
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
@@ -161,11 +170,17 @@ impl Delivery {
     /// nothing older does.
     ///
     /// # Errors
-    /// The user's groups cannot be read.
-    pub async fn attach(self: &Arc<Self>, user: UserId, dialect: Dialect) -> Result<Attachment, StoreError> {
+    /// [`NotAttached`].
+    pub async fn attach(
+        self: &Arc<Self>,
+        user: UserId,
+        session: SessionId,
+        dialect: Dialect,
+    ) -> Result<Attachment, NotAttached> {
         // Read first: whoever is present by the time that the workers take this cursor over is handed what comes after.
         let swept = self.first_sweep().await?;
-        let registration = self.context.hub.register(user, dialect);
+        let registered = self.context.hub.register(user, session, dialect);
+        let registration = registered.ok_or(NotAttached::SessionEnded)?;
         self.context.bus.join(Channel::User(user));
         // From here on nothing is left behind when the handshake is given up.
         let delivery = Arc::clone(self);
@@ -199,6 +214,11 @@ impl Delivery {
         known.ok().and_then(Result::ok).and_then(|swept| *swept).ok_or(StoreError::Unavailable)
     }
 
+    /// Notified when a notice of an ended session may have been lost.
+    pub fn endings_wanted(&self) -> Arc<Notify> {
+        Arc::clone(&self.endings_now)
+    }
+
     fn offer(&self, conversation: ConversationId, input: Input) {
         let worker = &self.workers[worker_of(conversation, self.workers.len())];
         if worker.inputs.try_send(input).is_err() {
@@ -218,23 +238,47 @@ impl Listener for Delivery {
         }
     }
 
-    fn user_changed(&self, user: UserId, removed: bool) {
+    fn user_changed(&self, UserChange { user, removed, ended }: UserChange) {
         self.context.directory.invalidate(user);
+        ended.into_iter().for_each(|session| self.ended(user, session));
         if removed {
-            self.context.hub.close_user(user, Close::Unauthorized);
+            self.context.hub.close_user(user, Close::Revoked);
         }
     }
 
     fn interrupted(&self) {
         self.sweep_now.notify_one();
-        self.revocations_now.notify_one();
+        self.endings_now.notify_one();
+    }
+}
+
+impl Endings for Delivery {
+    fn ended(&self, user: UserId, session: SessionId) {
+        self.context.hub.end_session(user, session);
+    }
+
+    fn caught_up(&self, next: Option<Instant>) {
+        self.context.hub.rely_until(next.map(|next| next + LEASE_SLACK));
     }
 }
 
 impl Attachment {
+    /// Waits while it is not known whether the socket's session goes on: see [`Hub::is_reliable`].
+    pub async fn is_reliable(&self) {
+        self.delivery.context.hub.is_reliable().await;
+    }
+
     /// What is to be written to the socket.
     pub fn outbox(&self) -> &Arc<Outbox> {
         self.registration.outbox()
+    }
+
+    /// Takes from the user's budgets what the command costs.
+    ///
+    /// # Errors
+    /// There is not as much: after how long there is.
+    pub fn afford(&self, command: &Command, now: Instant) -> Result<(), Duration> {
+        self.registration.afford(command, now)
     }
 
     /// Every entry of an earlier transaction was committed before the socket took part; every other one comes to it.

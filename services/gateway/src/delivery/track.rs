@@ -62,7 +62,7 @@ impl<T: Weight> Track<T> {
     pub(super) fn apply(&mut self, entry: &Entry, is_here: impl Fn(UserId) -> bool) -> Membership {
         let Some(user) = entry.recipient else { return Membership::Same };
         match entry.kind {
-            EntryKind::Message | EntryKind::GroupRenamed => Membership::Same,
+            EntryKind::Message | EntryKind::GroupRenamed | EntryKind::RoleChanged => Membership::Same,
             EntryKind::GroupCreated | EntryKind::MemberAdded => {
                 self.remember(user, entry.seq, true);
                 if !is_here(user) {

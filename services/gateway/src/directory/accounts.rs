@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use messenger_chassis::telemetry;
 use messenger_proto::accounts::accounts_service_client::AccountsServiceClient;
-use messenger_proto::accounts::{GetSigningKeysRequest, GetSigningKeysResponse, GetUsersRequest, User};
+use messenger_proto::accounts::{
+    GetEndedSessionsRequest, GetEndedSessionsResponse, GetSigningKeysRequest, GetSigningKeysResponse,
+    GetUsersRequest, User,
+};
 use tokio::time::{Instant, timeout_at};
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 use tracing::Span;
 
 use super::Profile;
+use super::access::{BadAccess, Bearer};
 use super::breaker::Breaker;
 use super::config::{CallLimits, DirectoryConfig};
 use crate::domain::ids::UserId;
@@ -40,26 +45,44 @@ pub enum CallError {
     Status(Code),
 }
 
+type Client = AccountsServiceClient<InterceptedService<Channel, Bearer>>;
+
 /// A client of accounts. Cheap to clone; clones share the connection and the breaker.
 #[derive(Debug, Clone)]
 pub struct Accounts {
-    client: AccountsServiceClient<Channel>,
+    client: Client,
     limits: CallLimits,
     breaker: Arc<Breaker>,
 }
 
 impl Accounts {
     /// A client that connects with its first call. Must be called within the runtime.
-    pub fn new(config: &DirectoryConfig) -> Self {
+    ///
+    /// # Errors
+    /// [`BadAccess`].
+    pub fn new(config: &DirectoryConfig) -> Result<Self, BadAccess> {
+        let (endpoint, bearer) = Self::prepare(config)?;
         let limits = config.call;
-        let channel = Endpoint::from(config.url.clone())
-            .connect_timeout(limits.deadline)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .connect_lazy();
-        let client = AccountsServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let client = AccountsServiceClient::with_interceptor(endpoint.connect_lazy(), bearer)
+            .max_decoding_message_size(ANSWER_BYTES_MAX);
         let breaker = Arc::new(Breaker::new(limits.breaker_failures, limits.breaker_pause));
-        Self { client, limits, breaker }
+        Ok(Self { client, limits, breaker })
+    }
+
+    /// Reads what [`Accounts::new`] would read.
+    ///
+    /// # Errors
+    /// [`BadAccess`].
+    pub fn check(config: &DirectoryConfig) -> Result<(), BadAccess> {
+        Self::prepare(config).map(drop)
+    }
+
+    fn prepare(config: &DirectoryConfig) -> Result<(Endpoint, Bearer), BadAccess> {
+        let endpoint = Endpoint::from(config.url.clone())
+            .connect_timeout(config.call.deadline)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE);
+        Ok((config.access.secure(endpoint)?, config.access.bearer()?))
     }
 
     /// The users of these ids; ids that nobody has are left out.
@@ -88,15 +111,24 @@ impl Accounts {
         .await
     }
 
+    /// A page of the log of ended sessions.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(super) async fn ended_sessions(&self, cursor: &str) -> Result<GetEndedSessionsResponse, CallError> {
+        self.call(|mut client, remaining| {
+            let request = request(GetEndedSessionsRequest { cursor: cursor.to_owned() }, remaining);
+            async move { client.get_ended_sessions(request).await }
+        })
+        .await
+    }
+
     /// Whether accounts answers at this moment.
     pub async fn answers(&self) -> bool {
         self.signing_keys().await.is_ok()
     }
 
-    async fn call<T, F>(
-        &self,
-        attempt: impl Fn(AccountsServiceClient<Channel>, Duration) -> F,
-    ) -> Result<T, CallError>
+    async fn call<T, F>(&self, attempt: impl Fn(Client, Duration) -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -116,7 +148,7 @@ impl Accounts {
 
     async fn attempt<T, F>(
         &self,
-        attempt: impl Fn(AccountsServiceClient<Channel>, Duration) -> F,
+        attempt: impl Fn(Client, Duration) -> F,
         deadline: Instant,
     ) -> Result<T, CallError>
     where

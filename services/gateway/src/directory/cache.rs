@@ -17,8 +17,6 @@ struct Known {
     asked_at: Instant,
     /// Somebody who does not wait for it has asked for a newer one.
     refreshing: AtomicBool,
-    /// It may have changed since: good enough at most.
-    doubted: AtomicBool,
 }
 
 /// What the cache says of an id.
@@ -74,15 +72,6 @@ impl Cache {
         self.users.remove(&id);
     }
 
-    /// What is known of an id may be outdated, and so may be what a load in flight will say of it.
-    pub(super) fn doubt(&self, id: UserId) {
-        let mut loading = self.loading();
-        loading.remove(&id);
-        if let Some(known) = self.users.peek(&id) {
-            known.doubted.store(true, Ordering::Relaxed);
-        }
-    }
-
     /// These ids are being asked for.
     pub(super) fn load_begins(&self, ids: &[UserId]) {
         *self.loading() = ids.iter().copied().collect();
@@ -92,12 +81,7 @@ impl Cache {
     pub(super) fn load_ends(&self, users: &HashMap<UserId, Arc<Profile>>, asked_at: Instant) {
         for id in self.loading().drain() {
             let profile = users.get(&id).cloned();
-            let known = Known {
-                profile,
-                asked_at,
-                refreshing: AtomicBool::new(false),
-                doubted: AtomicBool::new(false),
-            };
+            let known = Known { profile, asked_at, refreshing: AtomicBool::new(false) };
             self.users.insert(id, Arc::new(known));
         }
     }
@@ -109,10 +93,9 @@ impl Cache {
 
     fn judge(&self, known: &Known, now: Instant) -> Found {
         let age = now.saturating_duration_since(known.asked_at);
-        let is_sure = !known.doubted.load(Ordering::Relaxed);
         match &known.profile {
-            None if is_sure && age < self.limits.unknown => Found::Fresh(None),
-            Some(profile) if is_sure && age < self.limits.fresh => Found::Fresh(Some(Arc::clone(profile))),
+            None if age < self.limits.unknown => Found::Fresh(None),
+            Some(profile) if age < self.limits.fresh => Found::Fresh(Some(Arc::clone(profile))),
             Some(profile) if age < self.limits.stale => Found::Stale(Arc::clone(profile)),
             _ => Found::Missing,
         }

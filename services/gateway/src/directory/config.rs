@@ -4,20 +4,34 @@ use std::time::Duration;
 
 use messenger_chassis::env::Env;
 
+use super::access::Access;
+use super::endings::EndingsConfig;
+
 /// Ids of one `GetUsers` call at most, as its contract says.
 const CONTRACT_BATCH_IDS: usize = 500;
 
 /// Where accounts is and how it is asked.
 #[derive(Debug, Clone)]
 pub struct DirectoryConfig {
-    /// gRPC endpoint of accounts, `http://host:port`.
+    /// gRPC endpoint of accounts, `http://host:port` or `https://host:port`.
     pub url: http::Uri,
+    /// Token and TLS.
+    pub access: Access,
     /// Limits of a call.
     pub call: CallLimits,
     /// Limits of what is kept.
     pub cache: CacheLimits,
     /// Time between two fetches of the signing keys, unless accounts asks for less.
     pub keys_interval: Duration,
+    /// Time between two looks at the log of ended sessions.
+    pub endings_interval: Duration,
+}
+
+impl DirectoryConfig {
+    /// How ended sessions are followed.
+    pub fn endings(&self) -> EndingsConfig {
+        EndingsConfig { interval: self.endings_interval, deadline: self.call.deadline }
+    }
 }
 
 /// Limits of a gRPC call.
@@ -53,8 +67,10 @@ pub struct CacheLimits {
 impl DirectoryConfig {
     /// Reads the keys `GATEWAY_ACCOUNTS_…` and `GATEWAY_DIRECTORY_…`.
     pub fn read(env: &mut Env<'_>) -> Self {
+        let url = url(env);
         let config = Self {
-            url: url(env),
+            access: Access::read(env, &url),
+            url,
             call: CallLimits::read(env),
             cache: CacheLimits::read(env),
             keys_interval: seconds(
@@ -63,6 +79,12 @@ impl DirectoryConfig {
                 300,
                 5..=86_400,
                 "seconds between fetches of the keys that verify tokens",
+            ),
+            endings_interval: env.millis(
+                "GATEWAY_ENDINGS_INTERVAL_MS",
+                1_000,
+                50..=60_000,
+                "milliseconds between looks at accounts' log of ended sessions, for notices that were lost",
             ),
         };
         if config.cache.stale < config.cache.fresh {
@@ -152,9 +174,9 @@ impl CacheLimits {
 fn url(env: &mut Env<'_>) -> http::Uri {
     const KEY: &str = "GATEWAY_ACCOUNTS_URL";
     let default = http::Uri::from_static("http://127.0.0.1:3101");
-    let url = env.parsed(KEY, default, "gRPC endpoint of accounts, http://host:port");
-    if url.scheme_str() != Some("http") || url.authority().is_none() {
-        env.problem(format!("{KEY}: must be http://host:port"));
+    let url = env.parsed(KEY, default, "gRPC endpoint of accounts, http(s)://host:port");
+    if !matches!(url.scheme_str(), Some("http" | "https")) || url.authority().is_none() {
+        env.problem(format!("{KEY}: must be http://host:port or https://host:port"));
     }
     url
 }
@@ -173,6 +195,9 @@ fn seconds(
 mod tests {
     use super::*;
 
+    const TOKEN: (&str, &str) = ("GATEWAY_ACCOUNTS_TOKEN", "6d1fbb0a5a0f4a86b8c09b1f1c2f7f52");
+    const TLS: (&str, &str) = ("GATEWAY_ACCOUNTS_URL", "https://accounts:3101");
+
     fn problems(pairs: &[(&str, &str)]) -> String {
         let lookup = |key: &str| pairs.iter().find(|(k, _)| *k == key).map(|(_, v)| (*v).to_owned());
         let mut env = Env::new(&lookup);
@@ -182,21 +207,34 @@ mod tests {
 
     #[test]
     fn the_defaults_hold_together() {
-        assert_eq!(problems(&[]), "");
+        assert_eq!(problems(&[TOKEN]), "");
+        let own = [("GATEWAY_ACCOUNTS_TLS_CERT", "c.pem"), ("GATEWAY_ACCOUNTS_TLS_KEY", "k.pem")];
+        assert_eq!(problems(&[TOKEN, TLS, ("GATEWAY_ACCOUNTS_TLS_CA", "ca.pem"), own[0], own[1]]), "");
     }
 
     #[test]
     fn bad_values_name_their_keys() {
         for (key, value) in [
-            ("GATEWAY_ACCOUNTS_URL", "https://accounts:3101"),
             ("GATEWAY_ACCOUNTS_URL", "accounts"),
             ("GATEWAY_ACCOUNTS_URL", "http:// x"),
+            ("GATEWAY_ACCOUNTS_TLS_CA", "ca.pem"),
+            ("GATEWAY_ACCOUNTS_TOKEN", "0123456789"),
+            ("GATEWAY_ACCOUNTS_TOKEN", "6d1fbb0a5a0f4a86b8c09b1f1c2f7f52,7d1fbb0a5a0f4a86b8c09b1f1c2f7f52"),
             ("GATEWAY_DIRECTORY_BATCH", "501"),
             ("GATEWAY_DIRECTORY_STALE_SECONDS", "59"),
             ("GATEWAY_ACCOUNTS_DEADLINE_MS", "2s"),
         ] {
-            let problems = problems(&[(key, value)]);
+            let problems = problems(&[(key, value), TOKEN]);
             assert!(problems.starts_with(key) && problems.lines().count() == 1, "{key}={value}: {problems}");
+        }
+        let own = [("GATEWAY_ACCOUNTS_TLS_CERT", "c.pem"), ("GATEWAY_ACCOUNTS_TLS_CA", "ca.pem")];
+        for (pairs, named) in [
+            (&[][..], "GATEWAY_ACCOUNTS_TOKEN: required"),
+            (&[TOKEN, TLS], "GATEWAY_ACCOUNTS_TLS_CA"),
+            (&[TOKEN, TLS, own[0], own[1]], "GATEWAY_ACCOUNTS_TLS_CERT"),
+        ] {
+            let problems = problems(pairs);
+            assert!(problems.starts_with(named) && problems.lines().count() == 1, "{problems}");
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use messenger_chassis::lifecycle::Tasks;
 use messenger_proto::accounts::accounts_service_server::{AccountsService, AccountsServiceServer};
 use messenger_proto::accounts::{
-    FindUsersRequest, FindUsersResponse, GetSigningKeysRequest, GetSigningKeysResponse, GetUsersRequest,
-    GetUsersResponse, User,
+    EndedSession, FindUsersRequest, FindUsersResponse, GetEndedSessionsRequest, GetEndedSessionsResponse,
+    GetSigningKeysRequest, GetSigningKeysResponse, GetUsersRequest, GetUsersResponse, User,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
 
 /// Longest wait of a test for something that happens at once.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Call {
     pub(super) at: Instant,
     pub(super) ids: Vec<i64>,
+    pub(super) authorization: Option<String>,
     pub(super) traceparent: Option<String>,
     pub(super) timeout: Option<String>,
 }
@@ -41,6 +43,8 @@ pub(super) struct FakeAccounts {
 struct State {
     users: Mutex<HashMap<i64, User>>,
     keys: Mutex<GetSigningKeysResponse>,
+    /// Pages of the log of ended sessions, by the cursor that asks for them.
+    endings: Mutex<HashMap<String, GetEndedSessionsResponse>>,
     calls: watch::Sender<Vec<Call>>,
     /// Answers leave only while this is true.
     open: watch::Sender<bool>,
@@ -54,6 +58,7 @@ impl FakeAccounts {
         let state = Arc::new(State {
             users: Mutex::default(),
             keys: Mutex::default(),
+            endings: Mutex::default(),
             calls: watch::Sender::default(),
             open: watch::Sender::new(true),
             failing: Mutex::new((0, Code::Ok)),
@@ -83,6 +88,18 @@ impl FakeAccounts {
     pub(super) fn set_keys(&self, jwks_json: &str, max_age_seconds: i64) {
         *self.state.keys.lock().unwrap() =
             GetSigningKeysResponse { jwks_json: jwks_json.to_owned(), max_age_seconds };
+    }
+
+    /// What is answered to `cursor`: the numbers of the sessions that have ended, all of user 1.
+    pub(super) fn set_endings(&self, cursor: &str, sessions: &[u128], next: &str, has_more: bool) {
+        let ended = |number: &u128| EndedSession {
+            session_id: Uuid::from_u128(*number).into_bytes().to_vec(),
+            user_id: 1,
+            ended_at_us: 0,
+        };
+        let sessions = sessions.iter().map(ended).collect();
+        let page = GetEndedSessionsResponse { sessions, cursor: next.to_owned(), has_more };
+        self.state.endings.lock().unwrap().insert(cursor.to_owned(), page);
     }
 
     /// Lets answers out, or keeps them in; what they say was looked up when the call came.
@@ -115,7 +132,8 @@ impl State {
     ) -> Result<Response<T>, Status> {
         let header = |name| metadata.get(name).map(|text| text.to_str().unwrap().to_owned());
         let (traceparent, timeout) = (header("traceparent"), header("grpc-timeout"));
-        let call = Call { at: Instant::now(), ids, traceparent, timeout };
+        let call =
+            Call { at: Instant::now(), ids, authorization: header("authorization"), traceparent, timeout };
         self.calls.send_modify(|calls| calls.push(call));
         self.fail()?;
         self.open.subscribe().wait_for(|open| *open).await.unwrap();
@@ -154,5 +172,13 @@ impl AccountsService for State {
     ) -> Result<Response<GetSigningKeysResponse>, Status> {
         let keys = self.keys.lock().unwrap().clone();
         self.receive(request.metadata(), Vec::new(), keys).await
+    }
+
+    async fn get_ended_sessions(
+        &self,
+        request: Request<GetEndedSessionsRequest>,
+    ) -> Result<Response<GetEndedSessionsResponse>, Status> {
+        let page = self.endings.lock().unwrap().get(&request.get_ref().cursor).cloned();
+        self.receive(request.metadata(), Vec::new(), page.unwrap_or_default()).await
     }
 }

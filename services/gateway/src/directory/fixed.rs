@@ -59,13 +59,6 @@ impl Directory for StaticDirectory {
         Box::pin(ready(Ok(found)))
     }
 
-    fn ask_again<'a>(
-        &'a self,
-        ids: &'a [UserId],
-    ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>> {
-        self.get(ids)
-    }
-
     fn peek(&self, id: UserId) -> Option<Arc<Profile>> {
         self.users().get(&id).cloned()
     }

@@ -56,14 +56,6 @@ impl GrpcDirectory {
         Ok(users)
     }
 
-    async fn find_anew(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>, DirectoryError> {
-        ids.iter().for_each(|id| self.cache.doubt(*id));
-        let waiting = ids.iter().map(|id| self.ask(*id, None)).collect();
-        let mut users = HashMap::with_capacity(ids.len());
-        self.wait(waiting, Instant::now(), &mut users).await?;
-        Ok(users)
-    }
-
     /// Waits until those that were asked for at `now` are there, and puts them to the others.
     async fn wait(
         &self,
@@ -108,13 +100,6 @@ impl Directory for GrpcDirectory {
         ids: &'a [UserId],
     ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>> {
         Box::pin(self.find(ids))
-    }
-
-    fn ask_again<'a>(
-        &'a self,
-        ids: &'a [UserId],
-    ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>> {
-        Box::pin(self.find_anew(ids))
     }
 
     fn peek(&self, id: UserId) -> Option<Arc<Profile>> {

@@ -5,6 +5,7 @@
 
 mod config;
 
+mod access;
 mod accounts;
 mod breaker;
 
@@ -12,6 +13,7 @@ mod cache;
 mod grpc;
 mod loader;
 
+mod endings;
 mod fixed;
 mod keys;
 
@@ -20,8 +22,10 @@ mod fake_accounts;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, BadAccess};
 pub use accounts::{Accounts, CallError};
 pub use config::{CacheLimits, CallLimits, DirectoryConfig};
+pub use endings::{Endings, EndingsConfig, follow_endings};
 pub use fixed::StaticDirectory;
 pub use grpc::GrpcDirectory;
 pub use keys::refresh_keys;
@@ -80,16 +84,6 @@ pub trait Directory: Send + Sync + 'static {
     /// # Errors
     /// [`DirectoryError::Unavailable`] when a single one of them is not known.
     fn get<'a>(
-        &'a self,
-        ids: &'a [UserId],
-    ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>>;
-
-    /// As [`Directory::get`], but what accounts said before this call does not count.
-    ///
-    /// # Errors
-    /// [`DirectoryError::Unavailable`] when accounts does not say it of every one of them. What was known before is kept,
-    /// for those to whom that is better than nothing.
-    fn ask_again<'a>(
         &'a self,
         ids: &'a [UserId],
     ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>>;

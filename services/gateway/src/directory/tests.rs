@@ -2,6 +2,7 @@
 
 mod caching;
 mod calls;
+mod endings;
 mod keys;
 
 use std::time::Duration;
@@ -27,7 +28,7 @@ impl Fixture {
         let server = FakeAccounts::start();
         let mut config = config(&server.url);
         change(&mut config);
-        let directory = GrpcDirectory::start(Accounts::new(&config), &config, &Tasks::new());
+        let directory = GrpcDirectory::start(Accounts::new(&config).unwrap(), &config, &Tasks::new());
         Self { server, directory }
     }
 
@@ -54,7 +55,11 @@ impl Fixture {
 
 /// The defaults, with accounts at `url`.
 fn config(url: &http::Uri) -> DirectoryConfig {
-    let lookup = |key: &str| (key == "GATEWAY_ACCOUNTS_URL").then(|| url.to_string());
+    let lookup = |key: &str| match key {
+        "GATEWAY_ACCOUNTS_URL" => Some(url.to_string()),
+        "GATEWAY_ACCOUNTS_TOKEN" => Some(TOKEN.to_owned()),
+        _ => None,
+    };
     DirectoryConfig::read(&mut Env::new(&lookup))
 }
 
@@ -65,6 +70,9 @@ async fn pass(time: Duration) {
     tokio::time::resume();
 }
 
+/// What accounts knows the gateway by.
+const TOKEN: &str = "6d1fbb0a5a0f4a86b8c09b1f1c2f7f52";
+const BEARER: &str = "Bearer 6d1fbb0a5a0f4a86b8c09b1f1c2f7f52";
 const SECOND: Duration = Duration::from_secs(1);
 const DOWN: Result<String, DirectoryError> = Err(DirectoryError::Unavailable);
 

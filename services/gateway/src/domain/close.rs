@@ -19,12 +19,16 @@ pub enum Close {
     CutOff,
     /// This replica has no room.
     Overloaded,
-    /// The token expired or was revoked, or the account is gone.
+    /// The token expired.
     Unauthorized,
+    /// The session was ended, or the account is gone. On the wire as an expired token: in both cases only a log-in helps.
+    Revoked,
     /// The client sent too much that is no request.
     Unreadable,
     /// The user opened more sockets than allowed; this was the oldest.
     TooManySockets,
+    /// The client sent too much for too long, although it was told.
+    RateLimited,
     /// The client did not read fast enough.
     SlowConsumer,
     /// The client did not answer pings.
@@ -42,17 +46,19 @@ impl Close {
             Self::Internal => 1011,
             Self::Restart | Self::CutOff => 1012,
             Self::Overloaded => 1013,
-            Self::Unauthorized => 4001,
+            Self::Unauthorized | Self::Revoked => 4001,
             Self::Unreadable => 4004,
             Self::TooManySockets => 4005,
+            Self::RateLimited => 4008,
             Self::SlowConsumer => 4009,
             Self::NoHeartbeat => 4012,
         }
     }
 
-    /// Whether requests in flight are answered before. Of a replica that is cut off none ever is.
+    /// Whether requests in flight are answered before. Of a replica that is cut off none ever is, after a fault of ours
+    /// nothing that was in flight may be touched again, and whose session was ended is told nothing more.
     pub fn is_patient(self) -> bool {
-        self != Self::CutOff
+        !matches!(self, Self::CutOff | Self::Internal | Self::Revoked)
     }
 
     /// The reason on the wire, at most 123 bytes.
@@ -65,9 +71,10 @@ impl Close {
             Self::Internal => "internal error",
             Self::Restart | Self::CutOff => "server restart, reconnect",
             Self::Overloaded => "overloaded, reconnect later",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized | Self::Revoked => "unauthorized",
             Self::Unreadable => "too many frames that are no requests",
             Self::TooManySockets => "too many connections of this user",
+            Self::RateLimited => "rate limited",
             Self::SlowConsumer => "slow consumer, reconnect and catch up",
             Self::NoHeartbeat => "no heartbeat",
         }

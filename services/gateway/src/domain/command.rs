@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::content::{Content, GroupName};
 use super::ids::{ConversationId, Seq, UserId};
 use super::page::{Cursor, Limit, Page};
+use super::reply::Role;
 use super::sync::{Bookmark, Sync};
 
 /// One request, checked.
@@ -67,6 +68,32 @@ pub enum Command {
         group: ConversationId,
         /// The new name.
         name: GroupName,
+    },
+    /// Gives another member a role; the owner who gives away the ownership becomes an admin.
+    SetRole {
+        /// The group.
+        group: ConversationId,
+        /// The member.
+        user: UserId,
+        /// The new role.
+        role: Role,
+    },
+    /// From now on the two cannot write to each other in their dialog, nor add each other to groups.
+    BlockUser {
+        /// The other one.
+        user: UserId,
+    },
+    /// Takes a block back.
+    UnblockUser {
+        /// The other one.
+        user: UserId,
+    },
+    /// Whom the user has blocked, in the order of their numbers.
+    ListBlocked {
+        /// Rows.
+        limit: Limit,
+        /// The last one of the page before.
+        after: Option<UserId>,
     },
     /// Stores a message and delivers it.
     Send(Send),

@@ -23,6 +23,8 @@ pub enum EntryKind {
     MemberRemoved = 4,
     /// The group has a new name: the body.
     GroupRenamed = 5,
+    /// The recipient was given a role by the sender: the body is its name.
+    RoleChanged = 6,
 }
 
 impl EntryKind {
@@ -31,18 +33,19 @@ impl EntryKind {
         Self::ALL.into_iter().find(|kind| *kind as i16 == number)
     }
 
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Message,
         Self::GroupCreated,
         Self::MemberAdded,
         Self::MemberLeft,
         Self::MemberRemoved,
         Self::GroupRenamed,
+        Self::RoleChanged,
     ];
 
-    /// Whether it tells of a user, the recipient, who came or went.
+    /// Whether it tells of a user, the recipient, who came or went, or has another role.
     pub fn is_membership(self) -> bool {
-        matches!(self, Self::MemberAdded | Self::MemberLeft | Self::MemberRemoved)
+        matches!(self, Self::MemberAdded | Self::MemberLeft | Self::MemberRemoved | Self::RoleChanged)
     }
 }
 
@@ -113,6 +116,7 @@ mod tests {
             (3, EntryKind::MemberLeft),
             (4, EntryKind::MemberRemoved),
             (5, EntryKind::GroupRenamed),
+            (6, EntryKind::RoleChanged),
         ] {
             assert_eq!(EntryKind::from_number(number), Some(kind));
             assert_eq!(kind as i16, number);

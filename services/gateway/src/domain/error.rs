@@ -1,5 +1,7 @@
 //! Why a request was refused. A code for programs and a sentence for people; never the inside of a database error.
 
+use std::time::Duration;
+
 /// When a request that found a part of us away should be repeated: about the time of a restart's first pause.
 const RETRY_AFTER_MS: u32 = 500;
 
@@ -44,6 +46,18 @@ pub enum GatewayError {
     /// The user's role does not allow it.
     #[error("Your role in this conversation does not allow this")]
     Forbidden,
+    /// The other user of the dialog has blocked the asking one. Like any other refusal: nobody is told of a block.
+    #[error("You cannot write to this user")]
+    CannotWrite,
+    /// The user to be added has blocked the asking one.
+    #[error("You cannot add this user")]
+    CannotAdd,
+    /// The asking user has blocked the other one.
+    #[error("You have blocked this user")]
+    BlockedByYou,
+    /// The asking user has blocked as many others as one may.
+    #[error("You have blocked too many users")]
+    TooManyBlocked,
     /// The token is not good, or is another user's.
     #[error("The token is not valid for this connection")]
     Unauthorized,
@@ -59,6 +73,12 @@ pub enum GatewayError {
     /// The idempotency key was used for another message.
     #[error("This clientMessageId belongs to another message")]
     IdempotencyConflict,
+    /// The user asks for more than a fair share: nothing was done, and the same request may succeed later.
+    #[error("Too many requests, try again a little later")]
+    RateLimited {
+        /// Milliseconds after which there is room again.
+        retry_after_ms: u32,
+    },
     /// A part we need does not answer or has no room; the same request may succeed later.
     #[error("The service is temporarily unavailable, try again")]
     Unavailable,
@@ -73,6 +93,12 @@ impl GatewayError {
         Self::Invalid { field, reason }
     }
 
+    /// A [`GatewayError::RateLimited`] with the wait rounded up.
+    pub fn rate_limited(wait: Duration) -> Self {
+        let millis = wait.as_micros().div_ceil(1_000).max(1);
+        Self::RateLimited { retry_after_ms: u32::try_from(millis).unwrap_or(u32::MAX) }
+    }
+
     /// The same for a request in which nobody learns whether there is a conversation that is none of theirs.
     #[must_use]
     pub fn veiled(self) -> Self {
@@ -84,7 +110,11 @@ impl GatewayError {
 
     /// After how many milliseconds the same request may succeed; `None` when trying again is of no use.
     pub fn retry_after_ms(&self) -> Option<u32> {
-        matches!(self, Self::Unavailable).then_some(RETRY_AFTER_MS)
+        match self {
+            Self::RateLimited { retry_after_ms } => Some(*retry_after_ms),
+            Self::Unavailable => Some(RETRY_AFTER_MS),
+            _ => None,
+        }
     }
 
     /// The stable code.
@@ -99,12 +129,15 @@ impl GatewayError {
             Self::UnknownGroup => "unknown_group",
             Self::NotMember => "not_a_member",
             Self::NotFound => "not_found",
-            Self::Forbidden => "forbidden",
+            Self::Forbidden | Self::CannotWrite | Self::CannotAdd => "forbidden",
+            Self::BlockedByYou => "blocked_by_you",
+            Self::TooManyBlocked => "too_many_blocked",
             Self::Unauthorized => "unauthorized",
             Self::AlreadyMember => "already_a_member",
             Self::GroupFull => "group_full",
             Self::TooManyConversations => "too_many_conversations",
             Self::IdempotencyConflict => "idempotency_conflict",
+            Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }

@@ -61,6 +61,7 @@ impl Author {
             EntryKind::MemberAdded => Some(format!("User #{} added in group.", self.address())),
             EntryKind::MemberLeft => Some(format!("User {} has left the group.", self.address())),
             EntryKind::MemberRemoved => Some(format!("User {} has left the group.", subject.address())),
+            EntryKind::RoleChanged => Some(format!("User {} is {body} of the group.", subject.address())),
         }
     }
 

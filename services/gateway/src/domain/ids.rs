@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -36,6 +38,10 @@ number!(
     /// A PostgreSQL transaction id (`xid8`): the order in which the log is swept.
     Xid
 );
+
+/// A log-in, as accounts numbers them: what the tokens of one device have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(pub Uuid);
 
 impl Seq {
     /// The position before the first entry.

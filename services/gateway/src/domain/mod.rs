@@ -10,9 +10,11 @@ pub mod entry;
 pub mod event;
 pub mod greeting;
 
+pub mod budget;
 pub mod command;
 pub mod reply;
 
+pub mod authority;
 pub mod caller;
 pub mod close;
 pub mod error;

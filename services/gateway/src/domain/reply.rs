@@ -23,8 +23,17 @@ pub enum Reply {
     GroupCreated(ConversationId, Seq),
     /// To `AddMembers`: what became of each user.
     MembersAdded(Vec<(UserId, Result<Seq, GatewayError>)>),
-    /// To `AddMember`, `RemoveMember`, `LeaveGroup` and `RenameGroup`: the place of the change.
+    /// To `AddMember`, `RemoveMember`, `LeaveGroup`, `RenameGroup` and `SetRole`: the place of the change.
     Changed(Seq),
+    /// To `BlockUser` and `UnblockUser`: whom it was about.
+    BlockChanged(UserId),
+    /// To `ListBlocked`.
+    Blocked {
+        /// The page.
+        rows: Vec<Blocked>,
+        /// The last one of it, where there may be more.
+        next: Option<UserId>,
+    },
     /// To `Send`, after the commit.
     Sent {
         /// Where it went, as it was asked.
@@ -83,15 +92,41 @@ pub enum ConversationKind {
     Group,
 }
 
-/// A member's part in a group.
+/// A member's part in a group. The numbers are stored: never renumber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
 pub enum Role {
     /// May write, read, add and leave.
-    Member,
+    Member = 0,
     /// May remove members and rename, too.
-    Admin,
-    /// As an admin; cannot be removed.
-    Owner,
+    Admin = 1,
+    /// As an admin, gives roles, and cannot be removed. A group has one.
+    Owner = 2,
+}
+
+impl Role {
+    /// All of them, by rank.
+    pub const ALL: [Self; 3] = [Self::Member, Self::Admin, Self::Owner];
+
+    /// The word for it, on the wire and in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// A user whom the asking one has blocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// Who.
+    pub user: UserId,
+    /// The name.
+    pub name: Option<Arc<str>>,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A member's watermarks.

@@ -4,16 +4,18 @@
 
 mod bundle;
 mod channel;
+mod config;
 mod interest;
 mod redis;
 mod ring;
 
 pub use channel::Channel;
-pub use redis::{Driver, RedisBus, RedisConfig};
-pub use ring::Rung;
+pub use config::RedisConfig;
+pub use redis::{Driver, RedisBus};
+pub use ring::{Rung, from_ring};
 
 use crate::domain::event::{Event, Watermark};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 
 /// How rings leave and interest is told.
 pub trait Bus: Send + Sync + 'static {
@@ -30,12 +32,23 @@ pub trait Bus: Send + Sync + 'static {
     fn is_healthy(&self) -> bool;
 }
 
+/// What accounts tells of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserChange {
+    /// Whose name or e-mail changed, or of whom the rest is said.
+    pub user: UserId,
+    /// The account is gone.
+    pub removed: bool,
+    /// Sessions of the user that have ended.
+    pub ended: Vec<SessionId>,
+}
+
 /// Who hears what arrives. Called on the connection's own task: must not block.
 pub trait Listener: Send + Sync + 'static {
     /// Another replica rang.
     fn rang(&self, rung: Rung, trace: Option<Box<str>>);
-    /// A user's name or e-mail changed, or (`removed`) the account is gone.
-    fn user_changed(&self, user: UserId, removed: bool);
+    /// Accounts says that a user has changed.
+    fn user_changed(&self, change: UserChange);
     /// The subscriptions were interrupted: rings may have been missed.
     fn interrupted(&self);
 }

@@ -16,7 +16,7 @@ use messenger_proto::gateway::Ring;
 use prost::Message as _;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -24,11 +24,12 @@ use uuid::Uuid;
 
 use super::bundle::{Outgoing, bundle};
 use super::channel::Channel;
+use super::config::RedisConfig;
 use super::interest::Interest;
 use super::ring::{Origin, from_ring, to_ring, watermark_to_ring};
-use super::{Bus, Listener};
+use super::{Bus, Listener, UserChange};
 use crate::domain::event::{Event, Watermark};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 
 /// Channels named in one SUBSCRIBE.
 const SUBSCRIBE_BATCH: usize = 1_000;
@@ -36,27 +37,6 @@ const SUBSCRIBE_BATCH: usize = 1_000;
 const RING_BATCH: usize = 256;
 /// First and longest pause before connecting again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-
-/// How the bus reaches Redis, and its limits.
-#[derive(Debug, Clone)]
-pub struct RedisConfig {
-    /// One server, the nodes of a cluster, or sentinels: see [`Servers::parse`].
-    pub url: SecretString,
-    /// First part of every channel's name; deployments that share a Redis need different ones.
-    pub prefix: String,
-    /// This replica's name, unique among the replicas.
-    pub node: String,
-    /// Rings that may wait to be sent.
-    pub queue: usize,
-    /// Time for a connection to one address, a subscription, or a pipeline of rings.
-    pub timeout: Duration,
-    /// How often the replica rings itself.
-    pub heartbeat: Duration,
-    /// Silence after which the subscriptions count as dead.
-    pub silence: Duration,
-    /// How long a channel without reasons stays subscribed.
-    pub linger: Duration,
-}
 
 #[derive(Debug)]
 struct Shared {
@@ -342,7 +322,7 @@ fn receiver(
                     shared.set_healthy(true);
                 } else if *channel == accounts.as_bytes() {
                     hand_on(UserChanged::decode(payload.as_slice()), |change| {
-                        listener.user_changed(UserId(change.user_id), change.kind() == Kind::Removed);
+                        listener.user_changed(user_change(&change));
                     });
                 } else if !is_of(shared.origin, payload) {
                     hand_on(Ring::decode(payload.as_slice()), |ring| rang(&*listener, ring));
@@ -351,6 +331,15 @@ fn receiver(
             _ => {}
         }
         Ok(())
+    }
+}
+
+fn user_change(change: &UserChanged) -> UserChange {
+    let session = |id: &Vec<u8>| Uuid::from_slice(id).ok().map(SessionId);
+    UserChange {
+        user: UserId(change.user_id),
+        removed: change.kind() == Kind::Removed,
+        ended: change.ended_session_ids.iter().filter_map(session).collect(),
     }
 }
 

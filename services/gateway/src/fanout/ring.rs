@@ -90,7 +90,7 @@ pub enum Rung {
 }
 
 /// Reads a ring.
-pub(super) fn from_ring(ring: gateway::Ring) -> Rung {
+pub fn from_ring(ring: gateway::Ring) -> Rung {
     if let Some(watermark) = watermark(&ring) {
         return Rung::Watermark(watermark);
     }

@@ -3,8 +3,10 @@
 mod admission;
 mod handshake;
 mod socket;
+mod visitors;
 
 pub use admission::{Admission, AdmissionConfig};
+pub use visitors::{VisitorLimits, Visitors};
 
 use std::sync::Arc;
 
@@ -14,8 +16,9 @@ use axum::routing::get;
 use axum::{Json, Router, middleware};
 use messenger_chassis::clock::Clock;
 use messenger_chassis::lifecycle::Tasks;
+use messenger_chassis::origins::Origins;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::TokenVerifier;
@@ -39,12 +42,18 @@ pub struct SocketConfig {
 
 /// What a handshake needs.
 pub struct Handshakes {
+    /// Pages from which browsers may come.
+    pub origins: Origins,
+    /// Who has come from where.
+    pub visitors: Visitors,
     /// Turns of those who come at once.
     pub admission: Admission,
     /// Checks tokens.
     pub verifier: Arc<TokenVerifier>,
     /// Knows removed users.
     pub directory: Arc<dyn Directory>,
+    /// Whether it is known which sessions have ended.
+    pub endings: watch::Receiver<bool>,
     /// Attaches sockets.
     pub delivery: Arc<Delivery>,
     /// Runs commands.

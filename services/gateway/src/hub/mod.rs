@@ -3,26 +3,54 @@
 //! Knows no bus, no database and no dialect's grammar. Invariant: a socket is listed here before its handshake is
 //! answered and until its [`Registration`] drops, so nothing delivered meanwhile is missed.
 
+mod allowance;
+mod ended;
+mod lease;
 mod outbox;
 
+pub use allowance::Rates;
+pub use ended::EndedLimits;
 pub use outbox::{About, Drained, Frame, Outbox, OutboxLimits};
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustc_hash::FxBuildHasher;
+use tokio::time::Instant;
 
+use self::allowance::Allowance;
+use self::ended::Ended;
+use self::lease::Lease;
 use crate::dialect::Dialect;
 use crate::domain::close::Close;
-use crate::domain::ids::UserId;
+use crate::domain::command::Command;
+use crate::domain::ids::{SessionId, UserId};
 
 /// Independent locks; a power of two.
 const SHARDS: usize = 64;
+/// Users of a shard who are remembered without a socket, because they have used up something that has not grown back:
+/// who comes back at once must not find it whole. Beyond them all are forgotten.
+const ABSENT_MAX: usize = 1_024;
 
 /// By numbers that accounts counts up, so nobody can choose them to collide: a hash that withstands that would cost every
 /// receiver of an event as much as the queueing.
-type Shard = HashMap<UserId, Vec<Arc<Outbox>>, FxBuildHasher>;
+type Users = HashMap<UserId, User, FxBuildHasher>;
+
+#[derive(Debug, Default)]
+struct Shard {
+    users: Users,
+    /// Those of them without a socket.
+    absent: usize,
+}
+
+/// Somebody who is connected here, or was a moment ago.
+#[derive(Debug, Default)]
+struct User {
+    sockets: Vec<Arc<Outbox>>,
+    allowance: Arc<Allowance>,
+}
 
 /// Number of a socket on this replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,39 +62,89 @@ pub struct Hub {
     shards: Vec<Mutex<Shard>>,
     limits: OutboxLimits,
     sockets_per_user: usize,
+    rates: Rates,
     next: AtomicU64,
+    ended: Ended,
+    lease: Lease,
 }
 
 impl Hub {
     /// An empty hub. Of more than `sockets_per_user` sockets of one user the oldest is closed.
-    pub fn new(limits: OutboxLimits, sockets_per_user: usize) -> Self {
+    pub fn new(limits: OutboxLimits, sockets_per_user: usize, ended: EndedLimits) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, limits, sockets_per_user, next: AtomicU64::new(0) }
+        let (rates, next) = (Rates::default(), AtomicU64::new(0));
+        let (ended, lease) = (Ended::new(ended), Lease::new());
+        Self { shards, limits, sockets_per_user, rates, next, ended, lease }
     }
 
-    /// Lists a new socket until the registration drops.
-    pub fn register(self: &Arc<Self>, user: UserId, dialect: Dialect) -> Registration {
+    /// With limits of what each user may ask for; without, there are none.
+    #[must_use]
+    pub fn limited(self, rates: Rates) -> Self {
+        Self { rates, ..self }
+    }
+
+    /// Lists a new socket of a session until the registration drops; `None` when the session has ended.
+    pub fn register(
+        self: &Arc<Self>,
+        user: UserId,
+        session: SessionId,
+        dialect: Dialect,
+    ) -> Option<Registration> {
         let id = SocketId(self.next.fetch_add(1, Ordering::Relaxed));
-        let outbox = Arc::new(Outbox::new(id, user, dialect, self.limits));
+        let outbox = Arc::new(Outbox::new(id, (user, session), dialect, self.limits));
         let mut shard = self.shard(user);
-        let sockets = shard.entry(user).or_default();
+        // Looked at under the lock, see `end_session`.
+        if self.ended.contains(session) {
+            return None;
+        }
+        let Shard { users, absent } = &mut *shard;
+        let User { sockets, allowance } = users
+            .entry(user)
+            .and_modify(|known| *absent -= usize::from(known.sockets.is_empty()))
+            .or_default();
+        let allowance = Arc::clone(allowance);
         sockets.push(Arc::clone(&outbox));
         let too_many = sockets.len().saturating_sub(self.sockets_per_user);
         sockets[..too_many].iter().for_each(|oldest| oldest.close(Close::TooManySockets));
         drop(shard);
         metrics::gauge!("gateway_sockets").increment(1);
-        Registration { hub: Arc::clone(self), user, outbox }
+        Some(Registration { hub: Arc::clone(self), user, outbox, allowance })
+    }
+
+    /// Closes the sockets of a session that has ended, and lets no new one in.
+    pub fn end_session(&self, user: UserId, session: SessionId) {
+        // Noted first: a socket that is listed at this moment either sees the note or is found below.
+        if !self.ended.note(session) {
+            return;
+        }
+        metrics::counter!("gateway_sessions_ended_total").increment(1);
+        self.with_sockets(user, |outbox| {
+            if outbox.session() == session {
+                outbox.close(Close::Revoked);
+            }
+        });
+    }
+
+    /// What is known of ended sessions may be relied on until then, or without an end.
+    pub fn rely_until(&self, until: Option<Instant>) {
+        self.lease.extend(until);
+    }
+
+    /// Waits while what is known of ended sessions may be outdated, because this process stood still. Not longer than a
+    /// call to accounts takes.
+    pub async fn is_reliable(&self) {
+        self.lease.holds().await;
     }
 
     /// Whether the user has a socket here.
     pub fn has(&self, user: UserId) -> bool {
-        self.shard(user).contains_key(&user)
+        self.shard(user).users.get(&user).is_some_and(|known| !known.sockets.is_empty())
     }
 
     /// Calls `each` with every socket of the user. `each` must not block: the shard is locked.
     pub fn with_sockets(&self, user: UserId, mut each: impl FnMut(&Outbox)) {
-        if let Some(sockets) = self.shard(user).get(&user) {
-            sockets.iter().for_each(|outbox| each(outbox));
+        if let Some(known) = self.shard(user).users.get(&user) {
+            known.sockets.iter().for_each(|outbox| each(outbox));
         }
     }
 
@@ -75,24 +153,20 @@ impl Hub {
         self.with_sockets(user, |outbox| outbox.close(reason));
     }
 
-    /// Everybody who has a socket here, each once.
-    pub fn users(&self) -> Vec<UserId> {
-        let locked = |shard: &Mutex<Shard>| -> Vec<_> { lock(shard).keys().copied().collect() };
-        self.shards.iter().flat_map(locked).collect()
-    }
-
     /// All sockets, for the drain.
     pub fn all(&self) -> Vec<Arc<Outbox>> {
-        let locked = |shard: &Mutex<Shard>| -> Vec<_> { lock(shard).values().flatten().cloned().collect() };
+        let locked = |shard: &Mutex<Shard>| -> Vec<_> {
+            lock(shard).users.values().flat_map(|known| &known.sockets).cloned().collect()
+        };
         self.shards.iter().flat_map(locked).collect()
     }
 
     fn unregister(&self, user: UserId, id: SocketId) {
         let mut shard = self.shard(user);
-        if let Some(sockets) = shard.get_mut(&user) {
-            sockets.retain(|outbox| outbox.id() != id);
-            if sockets.is_empty() {
-                shard.remove(&user);
+        if let Some(known) = shard.users.get_mut(&user) {
+            known.sockets.retain(|outbox| outbox.id() != id);
+            if known.sockets.is_empty() {
+                shard.left(user, Instant::now());
             }
         }
         drop(shard);
@@ -102,6 +176,21 @@ impl Hub {
     fn shard(&self, user: UserId) -> MutexGuard<'_, Shard> {
         let index = usize::try_from(user.0.unsigned_abs() % SHARDS as u64).unwrap_or_default();
         lock(&self.shards[index])
+    }
+}
+
+impl Shard {
+    /// The user's last socket is gone: forgets him, or remembers what he has used up.
+    fn left(&mut self, user: UserId, now: Instant) {
+        if self.users.get(&user).is_some_and(|known| known.allowance.is_whole(now)) {
+            self.users.remove(&user);
+            return;
+        }
+        self.absent += 1;
+        if self.absent > ABSENT_MAX {
+            self.users.retain(|_, known| !known.sockets.is_empty());
+            self.absent = 0;
+        }
     }
 }
 
@@ -115,9 +204,23 @@ pub struct Registration {
     hub: Arc<Hub>,
     user: UserId,
     outbox: Arc<Outbox>,
+    allowance: Arc<Allowance>,
 }
 
 impl Registration {
+    /// Takes from the user's budgets what the command costs. A gateway knows of its own sockets only: with several, a user
+    /// has as much on each.
+    ///
+    /// # Errors
+    /// There is not as much: after how long there is. Nothing is taken.
+    pub fn afford(&self, command: &Command, now: Instant) -> Result<(), Duration> {
+        let Some((budget, units)) = command.cost() else { return Ok(()) };
+        let Some(rate) = self.hub.rates.of(budget) else { return Ok(()) };
+        self.allowance.take(rate, budget, units, now).inspect_err(|_| {
+            metrics::counter!("gateway_rate_limited_total", "limit" => budget.label()).increment(1);
+        })
+    }
+
     /// What is to be written to the socket.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
@@ -131,39 +234,4 @@ impl Drop for Registration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hub(sockets_per_user: usize) -> Arc<Hub> {
-        Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100, frames: 10 }, sockets_per_user))
-    }
-
-    fn count(hub: &Hub, user: UserId) -> usize {
-        let mut count = 0;
-        hub.with_sockets(user, |_| count += 1);
-        count
-    }
-
-    #[test]
-    fn a_registration_ends_with_its_drop_and_frees_only_its_own_place() {
-        let (hub, user) = (hub(16), UserId(7));
-        let first = hub.register(user, Dialect::Seed);
-        let second = hub.register(user, Dialect::Seed);
-        assert_eq!(count(&hub, user), 2);
-        drop(first);
-        assert_eq!(count(&hub, user), 1);
-        assert!(hub.has(user));
-        drop(second);
-        assert!(!hub.has(user));
-        assert!(hub.all().is_empty());
-    }
-
-    #[test]
-    fn of_too_many_sockets_the_oldest_closes() {
-        let (hub, user) = (hub(2), UserId(7));
-        let sockets: Vec<_> = (0..4).map(|_| hub.register(user, Dialect::Seed)).collect();
-        let closed: Vec<_> = sockets.iter().map(|socket| socket.outbox().drain(&mut Vec::new())).collect();
-        let (old, young) = (Drained::Closed(Close::TooManySockets), Drained::Open);
-        assert_eq!(closed, [old, old, young, young]);
-    }
-}
+mod tests;

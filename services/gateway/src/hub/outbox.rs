@@ -17,7 +17,7 @@ use self::queue::{Limits, Outgoing, Queue};
 use super::SocketId;
 use crate::dialect::Dialect;
 use crate::domain::close::Close;
-use crate::domain::ids::{ConversationId, Seq, UserId};
+use crate::domain::ids::{ConversationId, Seq, SessionId, UserId};
 
 /// What may wait for one slow client. Past the last two limits the socket closes with [`Close::SlowConsumer`]; the client
 /// reconnects and reads what it missed.
@@ -86,6 +86,7 @@ impl State {
 pub struct Outbox {
     id: SocketId,
     user: UserId,
+    session: SessionId,
     dialect: Dialect,
     limits: Limits,
     state: Mutex<State>,
@@ -93,15 +94,25 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(id: SocketId, user: UserId, dialect: Dialect, limits: OutboxLimits) -> Self {
+    pub(super) fn new(
+        id: SocketId,
+        (user, session): (UserId, SessionId),
+        dialect: Dialect,
+        limits: OutboxLimits,
+    ) -> Self {
         let OutboxLimits { soft_bytes, bytes, frames } = limits;
         let limits = Limits { soft_bytes: dialect.has_gaps().then_some(soft_bytes), bytes, frames };
-        Self { id, user, dialect, limits, state: Mutex::default(), wake: Notify::new() }
+        Self { id, user, session, dialect, limits, state: Mutex::default(), wake: Notify::new() }
     }
 
     /// The socket's number.
     pub fn id(&self) -> SocketId {
         self.id
+    }
+
+    /// The log-in whose socket it is.
+    pub fn session(&self) -> SessionId {
+        self.session
     }
 
     /// The dialect its frames must be in.
@@ -159,9 +170,15 @@ impl Outbox {
         user == self.user && state.own.contains(client_id)
     }
 
-    /// Asks for the socket to be closed once what is queued has been written. The first reason stays.
+    /// Asks for the socket to be closed once what is queued has been written. The first reason stays, unless the session
+    /// was ended: then nothing more is written.
     pub fn close(&self, reason: Close) {
-        self.lock().close.get_or_insert(reason);
+        let mut state = self.lock();
+        if reason == Close::Revoked {
+            *state = State { close: Some(reason), ..State::default() };
+        }
+        state.close.get_or_insert(reason);
+        drop(state);
         self.wake.notify_one();
     }
 
@@ -218,7 +235,12 @@ mod tests {
     }
 
     fn outbox(bytes: usize, frames: usize) -> Outbox {
-        Outbox::new(SocketId(1), UserId(1), Dialect::Seed, OutboxLimits { soft_bytes: 1, bytes, frames })
+        Outbox::new(
+            SocketId(1),
+            (UserId(1), SessionId(Uuid::nil())),
+            Dialect::Seed,
+            OutboxLimits { soft_bytes: 1, bytes, frames },
+        )
     }
 
     fn texts(frames: &[Frame]) -> Vec<&[u8]> {
@@ -268,10 +290,22 @@ mod tests {
     }
 
     #[test]
+    fn who_was_signed_out_is_told_nothing_more() {
+        let outbox = outbox(100, 10);
+        outbox.push(frame("a"));
+        outbox.close(Close::Restart);
+        outbox.close(Close::Revoked);
+        outbox.push(frame("b"));
+        let mut frames = Vec::new();
+        assert_eq!(outbox.drain(&mut frames), Drained::Closed(Close::Revoked));
+        assert_eq!(texts(&frames), [b""; 0]);
+    }
+
+    #[test]
     fn a_socket_is_told_of_its_own_messages_only_where_the_reply_does_not_stand_for_them() {
         let limits = OutboxLimits { soft_bytes: 100, bytes: 100, frames: 10 };
         for (dialect, told) in [(Dialect::Seed, 1), (Dialect::V2, 3)] {
-            let outbox = Outbox::new(SocketId(1), UserId(1), dialect, limits);
+            let outbox = Outbox::new(SocketId(1), (UserId(1), SessionId(Uuid::nil())), dialect, limits);
             let message = |user, client| About::Entry {
                 place: (ConversationId(1), Seq(1)),
                 origin: (UserId(user), Uuid::from_u128(client)),

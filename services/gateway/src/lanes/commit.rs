@@ -164,6 +164,8 @@ fn answer(conversation: ConversationId, outcome: Outcome) -> Result<Receipt, Gat
         Outcome::Seen { seq, id, created_at } => receipt(seq, id, created_at, true),
         Outcome::Conflict => Err(GatewayError::IdempotencyConflict),
         Outcome::NotMember => Err(GatewayError::NotMember),
+        Outcome::BlockedByPeer => Err(GatewayError::CannotWrite),
+        Outcome::BlockedBySender => Err(GatewayError::BlockedByYou),
         Outcome::UnknownConversation => Err(GatewayError::UnknownGroup),
         Outcome::UnknownTarget => {
             Err(GatewayError::invalid("replyTo", "must be an entry of the conversation"))

@@ -15,7 +15,7 @@ use crate::directory::StaticDirectory;
 use crate::domain::event::{Event, Watermark};
 use crate::domain::ids::{Seq, UserId};
 use crate::fanout::{Bus, Channel};
-use crate::hub::{Hub, OutboxLimits};
+use crate::hub::{EndedLimits, Hub, OutboxLimits};
 use crate::sabotage::Sabotage;
 use crate::store::{StoreConfig, migrations};
 
@@ -54,6 +54,7 @@ async fn fixture(config: LaneConfig) -> Fixture {
     let database = messenger_support::database().await;
     let postgres = PostgresConfig {
         url: database.url_for("messaging").into(),
+        ca: None,
         connections: 8,
         wait: ROOM,
         statement: Duration::from_secs(2),
@@ -70,7 +71,11 @@ async fn fixture(config: LaneConfig) -> Fixture {
             sweep: SweepConfig { interval: ROOM, interval_in_doubt: ROOM },
             sabotage: Sabotage::default(),
         },
-        Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 }, 16)),
+        Arc::new(Hub::new(
+            OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 },
+            16,
+            EndedLimits::default(),
+        )),
         Arc::new(Silence),
         store.clone(),
         Arc::new(StaticDirectory::of(&[])),

@@ -6,6 +6,7 @@
 //! a client that needs the effect of one waits for its answer. Past the limit of requests in flight
 //! the socket is not read: the client's TCP connection is the back-pressure, and nobody else waits.
 
+mod pace;
 mod renewal;
 mod replies;
 mod timer;
@@ -15,12 +16,14 @@ pub use renewal::{Renewal, Renewed};
 pub use wire::{Gone, Inbound, Outbound, Wire};
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use messenger_chassis::rate::Rate;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
@@ -36,6 +39,7 @@ use crate::domain::reply::Reply;
 use crate::hub::{Drained, Frame};
 use crate::usecase::{Messenger, Started};
 
+use pace::{Admitted, Pace};
 use replies::{Done, Kind, Replies};
 use timer::Timer;
 
@@ -43,6 +47,9 @@ use timer::Timer;
 const UNREADABLE_MAX: u32 = 20;
 /// Requests other than messages that are at work for one socket at once, where answers may overtake each other.
 const REQUESTS_MAX: usize = 4;
+
+/// Frames that are read and thrown away in the closing handshake, to find the client's own closing frame behind them.
+const LAST_FRAMES_MAX: usize = 1_000;
 
 /// Time limits of a socket.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +64,8 @@ pub struct SessionConfig {
     pub close_grace: Duration,
     /// Requests in flight.
     pub in_flight: usize,
+    /// Frames of whichever kind; none is without a limit.
+    pub frames: Option<Rate>,
     /// Sizes that the dialect checks.
     pub limits: Limits,
 }
@@ -103,6 +112,7 @@ pub struct Session<W> {
     config: SessionConfig,
     greeting: Option<String>,
     unreadable: u32,
+    pace: Pace,
     step: Step,
     replies: Replies,
     timer: Timer,
@@ -136,6 +146,7 @@ impl<W: Wire> Session<W> {
             config,
             greeting: dialect.hello(&greeting),
             unreadable: 0,
+            pace: Pace::new(config.frames),
             step: Step::Idle,
             replies: Replies::of(dialect),
             timer: Timer::new(config.ping_after, config.dead_after, expires_at),
@@ -145,7 +156,11 @@ impl<W: Wire> Session<W> {
 
     /// Runs until the client leaves or the socket is closed.
     pub async fn run(mut self) {
-        let end = self.live().await;
+        // A fault of ours ends this socket, with a word to its client, and no other.
+        let end = AssertUnwindSafe(self.live()).catch_unwind().await.unwrap_or_else(|_| {
+            metrics::counter!("gateway_session_panics_total").increment(1);
+            End::Close(Close::Internal)
+        });
         let End::Close(reason) = end else {
             // A client that has closed is owed the answer to its closing frame.
             let _ = timeout(self.config.close_grace, self.wire.close()).await;
@@ -173,7 +188,9 @@ impl<W: Wire> Session<W> {
 
     /// Waits for the next thing to happen, does it, and writes what there is to write.
     async fn turn(&mut self) -> Result<(), End> {
-        let may_read = matches!(self.step, Step::Idle) && self.replies.len() < self.config.in_flight;
+        let may_read = matches!(self.step, Step::Idle)
+            && self.replies.len() < self.config.in_flight
+            && !self.timer.is_paused();
         let mut done = None;
         // In this order nothing starves: each turn takes one request and writes all replies and events there are.
         tokio::select! {
@@ -192,21 +209,39 @@ impl<W: Wire> Session<W> {
     }
 
     fn receive(&mut self, inbound: Option<Result<Inbound, Close>>) -> Result<(), End> {
-        self.timer.heard();
+        let now = self.timer.heard();
         match inbound {
-            Some(Ok(Inbound::Text(text))) => self.request(&text),
-            Some(Ok(Inbound::Control)) => Ok(()),
+            Some(Ok(frame)) => self.frame(&frame, now),
             Some(Err(reason)) => Err(End::Close(reason)),
             None => Err(End::Gone),
         }
     }
 
-    fn request(&mut self, text: &Bytes) -> Result<(), End> {
+    fn frame(&mut self, frame: &Inbound, now: Instant) -> Result<(), End> {
+        let refused = match self.pace.frame(now) {
+            Admitted::Served => None,
+            Admitted::Refused(wait, pause) => {
+                pause.into_iter().for_each(|pause| self.timer.pause(pause));
+                Some(wait)
+            }
+            Admitted::Abuse => return Err(End::Close(Close::RateLimited)),
+        };
+        match frame {
+            Inbound::Text(text) => self.request(text, refused, now),
+            Inbound::Control => Ok(()),
+        }
+    }
+
+    fn request(&mut self, text: &Bytes, refused: Option<Duration>, now: Instant) -> Result<(), End> {
         metrics::counter!("gateway_requests_total").increment(1);
         let Ok(text) = std::str::from_utf8(text) else { return Ok(()) };
         let request = self.dialect.decode(text, self.config.limits);
         let broken = request.command == Err(GatewayError::Malformed);
-        match request.command {
+        let command = match refused {
+            Some(wait) => Err(GatewayError::rate_limited(wait)),
+            None => request.command.and_then(|command| self.afford(command, now)),
+        };
+        match command {
             Ok(Command::Authenticate(token)) => {
                 let renewed = self.authenticate(&token);
                 self.push_reply(request.tag, Started::Done(renewed));
@@ -224,8 +259,15 @@ impl<W: Wire> Session<W> {
         if self.unreadable < UNREADABLE_MAX { Ok(()) } else { Err(End::Close(Close::Unreadable)) }
     }
 
+    /// The command, if the user may have it now.
+    fn afford(&self, command: Command, now: Instant) -> Result<Command, GatewayError> {
+        let afforded = self.attachment.afford(&command, now);
+        afforded.map(|()| command).map_err(GatewayError::rate_limited)
+    }
+
     fn authenticate(&mut self, token: &Token) -> Result<Reply, GatewayError> {
-        let renewed = self.renewal.renew(self.caller.user, token)?;
+        let session = self.attachment.outbox().session();
+        let renewed = self.renewal.renew(self.caller.user, session, token)?;
         self.timer.renew(renewed.expires_at);
         Ok(Reply::Authenticated(renewed.until))
     }
@@ -266,6 +308,7 @@ impl<W: Wire> Session<W> {
 
     async fn tick(&mut self) -> Result<(), End> {
         match self.timer.elapsed() {
+            timer::Due::Read => Ok(()),
             timer::Due::Ping => self.feed_all(vec![Outbound::Ping]).await,
             timer::Due::Dead => Err(End::Close(Close::NoHeartbeat)),
             timer::Due::Expired => Err(End::Close(Close::Unauthorized)),
@@ -274,6 +317,7 @@ impl<W: Wire> Session<W> {
 
     /// Writes all replies and events that are ready, with one flush.
     async fn write(&mut self, first: Option<Done>) -> Result<(), End> {
+        self.attachment.is_reliable().await;
         let mut out = Vec::new();
         // Replies first: what a request has caused must not come before its answer.
         let mut next = first.or_else(|| self.replies.ready());
@@ -282,6 +326,9 @@ impl<W: Wire> Session<W> {
             next = self.replies.ready();
         }
         let drained = self.attachment.outbox().drain(&mut self.frames);
+        if drained == Drained::Closed(Close::Revoked) {
+            return Err(End::Close(Close::Revoked));
+        }
         out.extend(self.frames.drain(..).map(|frame| Outbound::Text(frame.text)));
         if !out.is_empty() {
             self.feed_all(out).await?;
@@ -307,13 +354,16 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Lets the requests in flight finish, then closes and waits for the client to do the same.
+    /// Lets the requests in flight finish, then closes and waits for the client to do the same, at most for the grace.
     async fn close(&mut self, reason: Close) -> Result<(), End> {
         let mut out = if reason.is_patient() { self.last_replies().await } else { Vec::new() };
         out.push(Outbound::Close(reason));
         self.feed_all(out).await?;
-        while let Some(Ok(_)) = self.wire.next().await {}
-        Ok(())
+        for _ in 0..LAST_FRAMES_MAX {
+            let Some(Ok(_)) = self.wire.next().await else { return Ok(()) };
+        }
+        // It goes on as if nothing had been said. To close now would take our last word from it.
+        std::future::pending().await
     }
 
     async fn last_replies(&mut self) -> Vec<Outbound> {

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::domain::command::Token;
 use crate::domain::error::GatewayError;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{SessionId, UserId};
 
 /// A token that was accepted in place of an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub struct Renewed {
 
 /// Checks tokens of open sockets.
 pub trait Renewal: Send + Sync + 'static {
-    /// A fresh token of the same user.
+    /// A fresh token of the same user and session: another log-in belongs on a connection of its own.
     ///
     /// # Errors
     /// [`GatewayError::Unauthorized`]; [`GatewayError::Unavailable`] while no token can be checked.
-    fn renew(&self, user: UserId, token: &Token) -> Result<Renewed, GatewayError>;
+    fn renew(&self, user: UserId, session: SessionId, token: &Token) -> Result<Renewed, GatewayError>;
 }

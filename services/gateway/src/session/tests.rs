@@ -18,10 +18,10 @@ use super::*;
 use crate::delivery::{Bounds, Delivery, DeliveryConfig, SweepConfig};
 use crate::directory::{Directory, StaticDirectory};
 use crate::domain::event::{Author, Event, Watermark};
-use crate::domain::ids::{UserId, Xid};
+use crate::domain::ids::{SessionId, UserId, Xid};
 use crate::domain::sync::Sync;
 use crate::fanout::{Bus, Channel};
-use crate::hub::{Hub, OutboxLimits};
+use crate::hub::{EndedLimits, Hub, OutboxLimits};
 use crate::lanes::{LaneConfig, Lanes};
 use crate::sabotage::Sabotage;
 use crate::store::{Store, StoreConfig, migrations};
@@ -78,12 +78,16 @@ impl Sink<Outbound> for MemoryWire {
     }
 }
 
-/// Takes `good:<user>` for another hour.
+/// The session of every socket here.
+const SESSION: SessionId = SessionId(Uuid::from_u128(1));
+
+/// Takes `good:<user>` for another hour, and breaks at `broken`.
 struct Tokens;
 
 impl Renewal for Tokens {
-    fn renew(&self, user: UserId, token: &Token) -> Result<Renewed, GatewayError> {
-        if *token.0 != format!("good:{user}") {
+    fn renew(&self, user: UserId, session: SessionId, token: &Token) -> Result<Renewed, GatewayError> {
+        assert_ne!(&*token.0, "broken", "a fault of ours");
+        if *token.0 != format!("good:{user}") || session != SESSION {
             return Err(GatewayError::Unauthorized);
         }
         let until = "2026-07-28T13:20:09.896Z".parse().unwrap();
@@ -128,6 +132,7 @@ fn config() -> SessionConfig {
         write_stall: PATIENCE,
         close_grace: Duration::from_secs(5),
         in_flight: 8,
+        frames: None,
         limits: Limits { content_bytes: 1_000 },
     }
 }
@@ -136,6 +141,7 @@ async fn replica() -> Replica {
     let database = messenger_support::database().await;
     let postgres = PostgresConfig {
         url: database.url_for("messaging").into(),
+        ca: None,
         connections: 6,
         wait: PATIENCE,
         statement: PATIENCE,
@@ -149,14 +155,23 @@ async fn replica() -> Replica {
     let delivery_config =
         DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, bounds: BOUNDS, sweep, sabotage };
     let directory: Arc<dyn Directory> = Arc::new(StaticDirectory::of(&[(1, "Patrick0"), (2, "Patrick1")]));
-    let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
+    let hub = Arc::new(Hub::new(
+        OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 },
+        16,
+        EndedLimits::default(),
+    ));
     let delivery =
         Delivery::start(delivery_config, hub, Arc::new(NoBus), store.clone(), Arc::clone(&directory), &tasks);
     let lane_config =
         LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE, waits: 2, parked: 1_000 };
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
-    let limits =
-        usecase::Limits { group_members: 10, conversations: 10, dialogs_cached: 100, receipt_members: 5 };
+    let limits = usecase::Limits {
+        group_members: 10,
+        conversations: 10,
+        blocked_users: 10,
+        dialogs_cached: 100,
+        receipt_members: 5,
+    };
     let messenger = Messenger::new(store.clone(), lanes, Arc::clone(&delivery), directory, limits);
     Replica {
         _stop: tasks.stop().clone().drop_guard(),
@@ -182,7 +197,7 @@ impl Replica {
         let (outbound, frames) = mpsc::channel(1_000);
         let stalled = Arc::new(AtomicBool::new(false));
         let wire = MemoryWire { inbound, outbound, stalled: Arc::clone(&stalled) };
-        let attachment = self.delivery.attach(UserId(user), dialect).await.unwrap();
+        let attachment = self.delivery.attach(UserId(user), SESSION, dialect).await.unwrap();
         let caller = Caller { user: UserId(user), claimed: Author::default() };
         let opening = Opening { dialect, caller, greeting: greeting(user), expires_at };
         let messenger = Arc::clone(&self.messenger);
@@ -375,4 +390,5 @@ async fn a_write_that_stalls_ends_the_session() {
     timeout(PATIENCE, client.session).await.expect("the session ends").unwrap();
 }
 
+mod rates;
 mod v2;

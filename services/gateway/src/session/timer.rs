@@ -10,6 +10,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(super) enum Due {
     /// The client was silent for a while: ping it.
     Ping,
+    /// The pause is over: the socket may be read again.
+    Read,
     /// The client was silent for too long.
     Dead,
     /// The token has expired.
@@ -23,6 +25,7 @@ pub(super) struct Timer {
     expires_at: Instant,
     heard_at: Instant,
     pinged: bool,
+    paused_until: Option<Instant>,
     sleep: Pin<Box<Sleep>>,
 }
 
@@ -30,13 +33,27 @@ impl Timer {
     pub(super) fn new(ping_after: Duration, dead_after: Duration, expires_at: Instant) -> Self {
         let heard_at = Instant::now();
         let sleep = Box::pin(sleep_until((heard_at + ping_after).min(expires_at)));
-        Self { ping_after, dead_after, expires_at, heard_at, pinged: false, sleep }
+        Self { ping_after, dead_after, expires_at, heard_at, pinged: false, paused_until: None, sleep }
     }
 
-    /// The client has sent something. Costs no timer operation: the sleep is corrected when it ends.
-    pub(super) fn heard(&mut self) {
+    /// The client has sent something, at the moment returned. Costs no timer operation: the sleep is corrected when it
+    /// ends.
+    pub(super) fn heard(&mut self) -> Instant {
         self.heard_at = Instant::now();
         self.pinged = false;
+        self.heard_at
+    }
+
+    /// Makes [`Due::Read`] due after `time`.
+    pub(super) fn pause(&mut self, time: Duration) {
+        self.paused_until = Some(self.heard_at + time);
+        let next = self.next();
+        self.sleep.as_mut().reset(next);
+    }
+
+    /// Whether [`Due::Read`] is still to come.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_until.is_some()
     }
 
     /// The token is replaced by one that ends then.
@@ -67,15 +84,18 @@ impl Timer {
         if now >= self.heard_at + self.dead_after {
             return Due::Dead;
         }
-        self.pinged = true;
+        let due =
+            if self.paused_until.take_if(|until| *until <= now).is_some() { Due::Read } else { Due::Ping };
+        self.pinged |= due == Due::Ping;
         let next = self.next();
         self.sleep.as_mut().reset(next);
-        Due::Ping
+        due
     }
 
     fn next(&self) -> Instant {
         let silence = if self.pinged { self.dead_after } else { self.ping_after };
-        (self.heard_at + silence).min(self.expires_at)
+        let end = (self.heard_at + silence).min(self.expires_at);
+        self.paused_until.map_or(end, |until| until.min(end))
     }
 }
 
@@ -106,7 +126,7 @@ mod tests {
         loop {
             timer.due().await;
             match timer.elapsed() {
-                Due::Ping => timer.heard(),
+                Due::Ping => _ = timer.heard(),
                 end => break assert_eq!((end, start.elapsed()), (Due::Expired, lives)),
             }
         }
@@ -118,6 +138,17 @@ mod tests {
         timer.renew(start + PING / 2);
         timer.due().await;
         assert_eq!((timer.elapsed(), start.elapsed()), (Due::Expired, PING / 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_ends_by_itself_and_moves_nothing_else() {
+        let (start, mut timer) = (Instant::now(), timer(Duration::from_secs(3600)));
+        timer.pause(PING / 5);
+        assert!(timer.is_paused());
+        timer.due().await;
+        assert_eq!((timer.elapsed(), start.elapsed(), timer.is_paused()), (Due::Read, PING / 5, false));
+        timer.due().await;
+        assert_eq!((timer.elapsed(), start.elapsed()), (Due::Ping, PING));
     }
 
     #[tokio::test(start_paused = true)]

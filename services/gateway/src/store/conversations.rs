@@ -189,9 +189,5 @@ fn summary(row: &Row) -> Result<SummaryRow, StoreError> {
 }
 
 fn role(number: i16) -> Role {
-    match number {
-        2 => Role::Owner,
-        1 => Role::Admin,
-        _ => Role::Member,
-    }
+    Role::ALL.into_iter().find(|role| *role as i16 == number).unwrap_or(Role::Member)
 }

@@ -8,6 +8,7 @@ use crate::domain::content::GroupName;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, EntryId, Seq, UserId, Xid};
+use crate::domain::reply::Role;
 
 pub(super) const FIND_DIALOG: &str =
     "SELECT id FROM conversations WHERE kind = 0 AND low_user = $1 AND high_user = $2";
@@ -21,6 +22,8 @@ pub(super) const REMOVE_MEMBER: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM remove_member($1, $2, $3)";
 pub(super) const RENAME_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM rename_group($1, $2, $3)";
+pub(super) const SET_ROLE: &str =
+    "SELECT status, seq, id, uuid, client_id, created_at FROM set_role($1, $2, $3, $4)";
 pub(super) const LEAVE_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM leave_group($1, $2)";
 /// The groups of each user, and the dialogs that are recent: of all dialogs only those of yesterday and today are looked at.
@@ -80,7 +83,7 @@ impl Store {
     /// The dialog of two users, begun by `user` if they have none.
     ///
     /// # Errors
-    /// Outside the database's; inside [`GatewayError::TooManyConversations`].
+    /// Outside the database's; inside the reason why not.
     pub async fn open_dialog(
         &self,
         user: UserId,
@@ -90,7 +93,10 @@ impl Store {
         let row = self.row(OPEN_DIALOG, &[&user.0, &peer.0, &conversations]).await?;
         Ok(match row.try_get::<_, i16>(0)? {
             0 => Ok(ConversationId(row.try_get(1)?)),
-            _ => Err(GatewayError::TooManyConversations),
+            1 => Err(GatewayError::TooManyConversations),
+            2 => Err(GatewayError::CannotWrite),
+            3 => Err(GatewayError::BlockedByYou),
+            _ => Err(GatewayError::Internal),
         })
     }
 
@@ -189,6 +195,24 @@ impl Store {
         })
     }
 
+    /// Gives `user` a role, by the will of `actor`.
+    ///
+    /// # Errors
+    /// Outside the database's; inside the reason why not: [`GatewayError::UnknownUser`] when `user` is not a member.
+    pub async fn set_role(
+        &self,
+        group: ConversationId,
+        actor: UserId,
+        user: UserId,
+        role: Role,
+    ) -> Result<Result<Entry, GatewayError>, StoreError> {
+        let row = self.row(SET_ROLE, &[&group.0, &actor.0, &user.0, &(role as i16)]).await?;
+        Ok(match denial(row.try_get(0)?) {
+            Some(error) => Err(error),
+            None => Ok(entry(&row, group, EntryKind::RoleChanged, actor, Some(user), role.name())?),
+        })
+    }
+
     /// Ends the user's membership.
     ///
     /// # Errors
@@ -240,11 +264,13 @@ fn refusal(status: i16) -> Option<GatewayError> {
         3 => Some(GatewayError::AlreadyMember),
         4 => Some(GatewayError::GroupFull),
         5 => Some(GatewayError::TooManyConversations),
+        6 => Some(GatewayError::CannotAdd),
+        7 => Some(GatewayError::BlockedByYou),
         _ => Some(GatewayError::Internal),
     }
 }
 
-/// Meaning of the status of `remove_member` and `rename_group`.
+/// Meaning of the status of `remove_member`, `rename_group` and `set_role`.
 fn denial(status: i16) -> Option<GatewayError> {
     match status {
         0 => None,

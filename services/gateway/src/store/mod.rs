@@ -3,6 +3,7 @@
 //! Knows no socket and no Redis. Invariant: a call that does not answer in time is given up together with its
 //! connection, because a frozen server fires no time-out of its own.
 
+mod blocks;
 mod chats;
 mod conversations;
 mod early;
@@ -16,6 +17,7 @@ mod rows;
 mod send;
 mod stretch;
 
+pub use blocks::BlockRow;
 pub use chats::ChatRow;
 pub use conversations::{Address, SummaryRow, Window, WithRow};
 pub use error::StoreError;
@@ -51,6 +53,9 @@ pub mod migrations {
         embedded::migrations::runner()
     }
 }
+
+/// What the role that serves may not do, of what such roles may.
+pub const GRANTS: &str = include_str!("grants.sql");
 
 /// Time limits of the store.
 #[derive(Debug, Clone, Copy)]

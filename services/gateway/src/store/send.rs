@@ -65,6 +65,10 @@ pub enum Outcome {
     Conflict,
     /// The sender is not a member.
     NotMember,
+    /// The other user of the dialog has blocked the sender.
+    BlockedByPeer,
+    /// The sender has blocked the other user of the dialog.
+    BlockedBySender,
     /// There is no such conversation of this kind.
     UnknownConversation,
     /// There is no entry at the target.
@@ -115,7 +119,11 @@ fn outcome(row: &tokio_postgres::Row) -> Result<Outcome, StoreError> {
             Outcome::Seen { seq, id, created_at }
         }
         2 => Outcome::Conflict,
-        3 => Outcome::NotMember,
+        3 => match row.try_get::<_, Option<i64>>(1)? {
+            None => Outcome::NotMember,
+            Some(1) => Outcome::BlockedByPeer,
+            Some(_) => Outcome::BlockedBySender,
+        },
         4 => Outcome::UnknownConversation,
         5 => Outcome::UnknownTarget,
         6 => Outcome::Busy,

@@ -1,8 +1,8 @@
 //! Lists a user's conversations, and reads a part of a log.
 
-use super::Messenger;
 use super::names::{Names, users_in};
 use super::resume::{ANSWER_BYTES, ENTRY_BYTES};
+use super::{Messenger, is_full};
 use crate::domain::command::Range;
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, Seq, UserId};
@@ -58,10 +58,6 @@ fn users_of(row: &SummaryRow) -> [Option<UserId>; 2] {
         WithRow::Group(..) => None,
     };
     [peer, row.last_message.as_ref().map(|entry| entry.sender)]
-}
-
-fn is_full(rows: usize, limit: Limit) -> bool {
-    i64::try_from(rows).is_ok_and(|rows| rows == limit.rows())
 }
 
 fn summary(row: SummaryRow, names: &Names) -> Summary {

@@ -13,7 +13,7 @@ use crate::domain::entry::Entry;
 use crate::domain::error::GatewayError;
 use crate::domain::event::{Author, Event};
 use crate::domain::ids::{ConversationId, Seq, UserId};
-use crate::domain::reply::Reply;
+use crate::domain::reply::{Reply, Role};
 use crate::store::Founded;
 
 impl Messenger {
@@ -131,6 +131,25 @@ impl Messenger {
         let entry = renamed.map_err(GatewayError::veiled)?;
         let seq = entry.seq;
         self.announce(author, Author::default(), entry);
+        Ok(Reply::Changed(seq))
+    }
+
+    pub(super) async fn set_role(
+        &self,
+        caller: &Caller,
+        group: ConversationId,
+        user: UserId,
+        role: Role,
+    ) -> Result<Reply, GatewayError> {
+        if user == caller.user {
+            return Err(GatewayError::invalid("userId", "must be another one"));
+        }
+        let author = self.author(caller).await;
+        let subject = self.names(HashSet::from([user])).await.of(user);
+        let changed = self.store.set_role(group, caller.user, user, role).await?;
+        let entry = changed.map_err(GatewayError::veiled)?;
+        let seq = entry.seq;
+        self.announce(author, subject, entry);
         Ok(Reply::Changed(seq))
     }
 

@@ -1,5 +1,6 @@
 //! What a user may do, and how it is done: one file per verb. Knows no socket, no dialect, no bus.
 
+mod blocks;
 mod chats;
 mod conversations;
 mod groups;
@@ -23,6 +24,7 @@ use crate::domain::command::Command;
 use crate::domain::error::GatewayError;
 use crate::domain::event::Author;
 use crate::domain::ids::{ConversationId, UserId};
+use crate::domain::page::Limit;
 use crate::domain::reply::Reply;
 use crate::lanes::Lanes;
 use crate::store::{Address, Store, StoreError};
@@ -34,6 +36,8 @@ pub struct Limits {
     pub group_members: i64,
     /// Conversations of a user.
     pub conversations: i64,
+    /// Users whom a user has blocked.
+    pub blocked_users: i64,
     /// Dialogs whose number is remembered, to spare a look-up per message, and conversations whose kind is.
     pub dialogs_cached: usize,
     /// Members of a group in which they are told of each other's watermarks.
@@ -114,6 +118,10 @@ impl Messenger {
             Command::RemoveMember { group, user } => self.remove_member(caller, group, user).await,
             Command::LeaveGroup { group } => self.leave_group(caller, group).await,
             Command::RenameGroup { group, name } => self.rename_group(caller, group, &name).await,
+            Command::SetRole { group, user, role } => self.set_role(caller, group, user, role).await,
+            Command::BlockUser { user: other } => self.block_user(user, other).await,
+            Command::UnblockUser { user: other } => self.unblock_user(user, other).await,
+            Command::ListBlocked { limit, after } => self.blocked(user, limit, after).await,
             Command::ListConversations { limit, after } => self.conversations(user, limit, after).await,
             Command::GetEntries { conversation, range, limit } => {
                 self.entries(user, conversation, range, limit).await
@@ -150,6 +158,11 @@ impl Messenger {
             _ => Err(GatewayError::UnknownUser),
         }
     }
+}
+
+/// Whether there may be rows after these.
+fn is_full(rows: usize, limit: Limit) -> bool {
+    i64::try_from(rows).is_ok_and(|rows| rows == limit.rows())
 }
 
 impl From<StoreError> for GatewayError {

@@ -35,5 +35,6 @@ async fn a_gateway_without_gates_is_found_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_does_not_sweep_is_found_out() {
     let found = found("sweep-off", Fault::LossyBus, Duration::from_secs(3)).await;
-    assert!(found.contains(&Class::Lost), "{found:?}");
+    // What was lost last stays so; what something newer came after is skipped where nobody reads the log again.
+    assert!(found.contains(&Class::Lost) || found.contains(&Class::Skipped), "{found:?}");
 }

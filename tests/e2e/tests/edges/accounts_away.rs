@@ -65,7 +65,7 @@ async fn a_gateway_that_has_no_keys_yet_is_not_ready_and_opens_nothing() {
     cluster.kill(0).await;
     cluster.start_again(0).await;
     let reasons = readiness(cluster.gateway(0).admin(), 503).await;
-    assert_eq!(reasons, "postgres: ok\naccounts: no signing keys yet\n");
+    assert_eq!(reasons, "postgres: ok\naccounts: no keys or ended sessions yet\n");
     let bearer = format!("Authorization: Bearer {}\r\n", ann.token());
     let (status, head) = Bare::connect(&cluster, 0).await.shake(&bearer).await;
     assert!(status == 503 && head.contains("retry-after: "), "{head}");

@@ -1,5 +1,7 @@
 //! A client that writes its bytes itself: requests that no HTTP library builds, frames that no WebSocket library sends.
 
+use std::time::Duration;
+
 use messenger_support::Cluster;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -18,12 +20,22 @@ pub(crate) const PONG: u8 = 0x8A;
 pub(crate) const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
      Sec-WebSocket-Key: aWKsrCP2KvNFlmstQdVEDA==\r\n";
 
-/// A TCP connection to a gateway.
+/// A TCP connection.
 pub(crate) struct Bare(TcpStream);
 
 impl Bare {
     pub(crate) async fn connect(cluster: &Cluster, gateway: usize) -> Self {
-        Self(TcpStream::connect(cluster.gateway(gateway).http()).await.unwrap())
+        Self::connect_to(cluster.gateway(gateway).http()).await
+    }
+
+    /// A connection to any listener.
+    pub(crate) async fn connect_to(address: &str) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// A TCP connection to any address.
+    pub(crate) async fn to(address: &str) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
     }
 
     /// An open WebSocket.
@@ -41,13 +53,65 @@ impl Bare {
 
     /// Sends a request: status and head of the answer, in lower case.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> (u16, String) {
-        self.send(request).await;
+        self.try_ask(request).await.unwrap_or_else(|| panic!("the connection ended instead of an answer"))
+    }
+
+    /// As [`Bare::ask`]; `None` when the connection ends instead.
+    pub(crate) async fn try_ask(&mut self, request: &[u8]) -> Option<(u16, String)> {
+        self.0.write_all(request).await.ok()?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.extend(self.read(1).await.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&head))));
+            head.extend(self.read(1).await?);
         }
         let head = String::from_utf8(head).unwrap().to_lowercase();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), head)
+        Some((head.split(' ').nth(1).unwrap().parse().unwrap(), head))
+    }
+
+    /// Sends a request and reads the whole answer, so that the connection can be used again: its status.
+    pub(crate) async fn ask_whole(&mut self, request: &[u8]) -> u16 {
+        let (status, head) = self.ask(request).await;
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        self.read(length.map_or(0, |length| length.parse().unwrap())).await.unwrap();
+        status
+    }
+
+    /// Sends what can be sent: the other end may close before it has read all.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        timeout(SOON, self.0.write_all(bytes)).await.is_ok_and(|sent| sent.is_ok())
+    }
+
+    /// What comes until the end, or until nothing has come for so long; and whether it was the end.
+    pub(crate) async fn rest(&mut self, silence: Duration) -> (String, bool) {
+        let (mut all, mut part) = (Vec::new(), [0; 4_096]);
+        let closed = loop {
+            match timeout(silence, self.0.read(&mut part)).await {
+                Ok(Ok(read @ 1..)) => all.extend(&part[..read]),
+                Ok(Ok(0) | Err(_)) => break true,
+                Err(_) => break false,
+            }
+        };
+        (String::from_utf8_lossy(&all).into_owned(), closed)
+    }
+
+    /// The first line of what is said unasked; `None` at the end.
+    pub(crate) async fn first_line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.extend(self.read(1).await?);
+        }
+        Some(String::from_utf8(line).unwrap().trim_end().to_owned())
+    }
+
+    /// Two ends of the same connection: one may wait while the other goes on.
+    pub(crate) fn twice(self) -> (Self, Self) {
+        let first = self.0.into_std().unwrap();
+        let second = first.try_clone().unwrap();
+        (Self(TcpStream::from_std(first).unwrap()), Self(TcpStream::from_std(second).unwrap()))
+    }
+
+    /// Sends the same again and again until it cannot be sent any more.
+    pub(crate) async fn pour(&mut self, bytes: &[u8]) {
+        while self.0.write_all(bytes).await.is_ok() {}
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -72,7 +136,7 @@ impl Bare {
             match self.frame().await.unwrap_or_else(|| panic!("closed without a frame after {texts:?}")) {
                 (TEXT, text) => texts.push(String::from_utf8(text).unwrap()),
                 (CLOSE, payload) => return (u16::from_be_bytes([payload[0], payload[1]]), texts),
-                (PING, _) => {}
+                (PING | PONG, _) => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -4,18 +4,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod accounts_away;
+#[expect(dead_code, reason = "the tests of abuse need the rest")]
 mod bare;
 mod bodies;
 mod closes;
+mod conformance;
 mod frames;
 mod handshakes;
 mod heartbeat;
+mod logs;
 #[path = "../it/people.rs"]
 #[expect(dead_code, reason = "the other tests need the rest")]
 mod people;
 mod postgres_away;
+mod series;
 #[path = "../it/socket.rs"]
-#[expect(dead_code, reason = "the other tests need the rest")]
 mod socket;
 mod stop;
 mod strangers;

@@ -5,17 +5,22 @@
 
 mod accounts;
 mod admin;
+mod authority;
 mod delivery;
 mod devices;
 mod devices_killed;
 mod groups;
+mod inside;
+mod keys;
 mod literal;
 mod order;
 mod people;
 mod phone;
 mod redis;
+mod renewal;
 mod rest;
 mod restart;
+mod revocation;
 mod seed;
 mod socket;
 mod traces;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use messenger_client::rest::{Accounts, NewUser};
-use messenger_client::session::{Gateway, Grant};
+use messenger_client::session::{Gateway, Grant, Renewal};
 use messenger_client::socket::{Connection, Handshake, Options, RawConnection};
 use messenger_support::{Cluster, ClusterOptions};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -64,6 +64,7 @@ pub(crate) struct Person {
     pub(crate) email: String,
     pub(crate) token: SecretString,
     lifetime: Duration,
+    renewal: Renewal,
 }
 
 impl People {
@@ -80,7 +81,8 @@ impl People {
         self.accounts.sign_up(&user).await.unwrap();
         let login = self.accounts.log_in(&email, &SecretString::from(PASSWORD)).await.unwrap();
         let lifetime = Duration::from_secs(login.expires_in.unwrap());
-        Person { id: login.id, name: name.to_owned(), email, token: login.token, lifetime }
+        let renewal = Renewal::of(&login);
+        Person { id: login.id, name: name.to_owned(), email, token: login.token, lifetime, renewal }
     }
 }
 
@@ -108,6 +110,7 @@ impl Person {
             accounts: Accounts::new(&cluster.rest()).unwrap(),
             email: self.email.clone(),
             password: PASSWORD.into(),
+            renewal: self.renewal.clone(),
             url: cluster.url(gateway),
             options: Options::default(),
         };

@@ -25,6 +25,7 @@ pub(super) const LIBRARIES: &[Library] = &[
             "services/gateway/src/http",
             "crates/chassis/src/admin.rs",
             "crates/chassis/src/http.rs",
+            "crates/chassis/src/http",
             OUTSIDE,
         ],
         why: "HTTP is spoken in http/ only",
@@ -61,6 +62,8 @@ pub(super) const LIBRARIES: &[Library] = &[
         names: &["redis"],
         only_in: &[
             "services/accounts/src/notices",
+            // Counts that all replicas share.
+            "services/accounts/src/throttle",
             "services/gateway/src/fanout",
             // Which server a connection goes to, the same for both.
             "crates/chassis/src/redis.rs",
@@ -68,7 +71,12 @@ pub(super) const LIBRARIES: &[Library] = &[
             "crates/backing",
             OUTSIDE,
         ],
-        why: "Redis is spoken in accounts' notices/ and the gateway's fanout/ only",
+        why: "Redis is spoken in accounts' notices/ and throttle/ and the gateway's fanout/ only",
+    },
+    Library {
+        names: &["lettre"],
+        only_in: &["services/accounts/src/mail"],
+        why: "mail leaves by one door, accounts' mail/",
     },
     Library {
         names: &["argon2", "jsonwebtoken"],
@@ -111,15 +119,26 @@ pub(super) const PACKAGES: &[Package] = &[
     Package {
         folder: "services/accounts/src",
         rooms: &[
-            ("app", &["config", "http", "grpc", "usecase", "store", "crypto", "notices", "domain"]),
-            ("config", &["http", "grpc", "usecase", "store", "crypto", "notices", "domain"]),
+            (
+                "app",
+                &[
+                    "config", "http", "grpc", "usecase", "store", "crypto", "notices", "throttle", "mail",
+                    "domain",
+                ],
+            ),
+            (
+                "config",
+                &["http", "grpc", "usecase", "store", "crypto", "notices", "throttle", "mail", "domain"],
+            ),
             // Of crypto both know how long its public keys may be cached, and nothing else.
             ("http", &["usecase", "crypto", "domain"]),
             ("grpc", &["usecase", "crypto", "domain"]),
-            ("usecase", &["store", "crypto", "notices", "domain"]),
+            ("usecase", &["store", "crypto", "notices", "throttle", "mail", "domain"]),
             ("store", &["domain"]),
             ("crypto", &["domain"]),
             ("notices", &["domain"]),
+            ("throttle", &["domain"]),
+            ("mail", &["domain"]),
             ("domain", &[]),
         ],
     },

@@ -120,13 +120,28 @@ pub(super) struct Raised {
 }
 
 /// All of them; nothing else differs from what is shipped.
-pub(super) const RAISED: [Raised; 6] = [
+pub(super) const RAISED: [Raised; 21] = [
     raise("ACCOUNTS_ARGON2_MEMORY_KIB", "64", "thousands of users sign up: cheap hashes"),
     raise("ACCOUNTS_ARGON2_ITERATIONS", "1", "the same"),
     raise("ACCOUNTS_ARGON2_QUEUE", "10000", "places for sign-ups that wait"),
     raise("ACCOUNTS_ARGON2_WAIT_MS", "60000", "patience of sign-ups that wait"),
+    raise("ACCOUNTS_LOGIN_FREE_FAILURES", "0", "all users come from one address: no limit for it"),
+    raise("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0", "the same"),
+    raise("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0", "the same"),
+    raise("ACCOUNTS_SIGN_UPS_PER_HOUR", "0", "the same"),
+    raise("ACCOUNTS_TOKEN_TTL_SECONDS", "86400", "bare sockets are not renewed, and a run may be long"),
+    raise("GATEWAY_TOKEN_LIFE_MAX_SECONDS", "86400", "the same"),
     raise("GATEWAY_OUTBOX_BYTES", "67108864", "the load generator shares the processors: it may lag"),
     raise("GATEWAY_OUTBOX_FRAMES", "1000000", "the same"),
+    raise("GATEWAY_RATE_FRAMES", "0", "a few users do what thousands would"),
+    raise("GATEWAY_RATE_SENDS", "0", "the same"),
+    raise("GATEWAY_RATE_READS", "0", "the same"),
+    raise("GATEWAY_RATE_GROUPS", "0", "the same"),
+    raise("GATEWAY_RATE_MEMBERS", "0", "the same"),
+    raise("GATEWAY_RATE_HANDSHAKES", "0", "the same"),
+    raise("GATEWAY_HANDSHAKES_PER_ADDRESS", "0", "all clients are on one machine"),
+    raise("GATEWAY_SOCKETS_PER_ADDRESS", "0", "the same"),
+    raise("ACCOUNTS_HTTP_CONNECTIONS_PER_ADDRESS", "0", "the same"),
 ];
 
 const fn raise(key: &'static str, value: &'static str, why: &'static str) -> Raised {

@@ -12,6 +12,8 @@ use crate::interrupt::Interrupt;
 use crate::system::proxy;
 
 const DATABASE: &str = "messenger";
+/// Whom the services log in as, at a server of ours: its owner migrates, and grants them what they need.
+const ROLES: [(&str, &str); 2] = [("accounts", "messenger_accounts"), ("messaging", "messenger_gateway")];
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What is wanted besides the services.
@@ -33,15 +35,27 @@ pub(crate) struct Servers {
     pub(super) postgres: Postgres,
     pub(super) redis: Redis,
     pub(crate) proxy: Option<PathBuf>,
+    /// Whether one of them is not ours.
+    pub(super) given: bool,
     database_url: String,
 }
 
 impl Servers {
-    /// URL whose connections see one schema alone.
+    /// URL of the owner, whose connections see one schema alone.
     pub(super) fn database_url(&self, schema: &str) -> String {
-        let separator = if self.database_url.contains('?') { '&' } else { '?' };
-        format!("{}{separator}options=-csearch_path%3D{schema}", self.database_url)
+        with_schema(&self.database_url, schema)
     }
+
+    /// The role that serves from a schema, and the same URL for it; without one the owner serves.
+    pub(super) fn role(&self, schema: &str) -> Option<(&'static str, String)> {
+        let (_, role) = ROLES.into_iter().find(|(its, _)| *its == schema)?;
+        Some((role, with_schema(&self.postgres.role_url(role, DATABASE)?, schema)))
+    }
+}
+
+fn with_schema(url: &str, schema: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}options=-csearch_path%3D{schema}")
 }
 
 /// The servers of a thread that is still at work.
@@ -73,8 +87,11 @@ impl Preparing {
 
 fn start(place: &Place, needs: Needs, console: Console) -> Result<Servers> {
     let progress = |text: &str| console.step(text);
+    let given = needs.database_url.is_some() || needs.redis_url.is_some();
     let mut options = PostgresOptions::new(place, Durability::Durable);
     options.databases = &[DATABASE];
+    let roles = ROLES.map(|(_, role)| role);
+    options.roles = &roles;
     options.url.clone_from(&needs.database_url);
     options.settings = needs.postgres;
     let mut postgres = Postgres::start(options, &progress).context("PostgreSQL")?;
@@ -89,5 +106,5 @@ fn start(place: &Place, needs: Needs, console: Console) -> Result<Servers> {
     }
     let database_url = needs.database_url.unwrap_or_else(|| postgres.url(DATABASE));
     let proxy = if needs.proxy { proxy::find_or_install(console) } else { None };
-    Ok(Servers { database_url, postgres, redis, proxy })
+    Ok(Servers { database_url, postgres, redis, proxy, given })
 }

@@ -9,6 +9,8 @@ use messenger_backing::free_ports;
 
 use crate::system::{Servers, Setup};
 
+/// How strict the services are about their configuration.
+const MODE: &str = "MESSENGER_MODE";
 /// How many threads a gateway works with.
 const THREADS: &str = "GATEWAY_THREADS";
 
@@ -61,13 +63,15 @@ impl Addresses {
 
 /// A run of the accounts program. Whatever is not set here comes from our own environment.
 pub(super) fn accounts(task: &str, addresses: &Addresses, setup: &Setup, servers: &Servers) -> Command {
-    let mut command = service(&setup.accounts, task, setup);
+    let mut command = service(&setup.accounts, task, setup, servers);
+    database(&mut command, "ACCOUNTS", "accounts", servers);
     command
-        .env("ACCOUNTS_DATABASE_URL", servers.database_url("accounts"))
+        .env("ACCOUNTS_GRPC_TOKEN", &setup.token)
         .env("ACCOUNTS_REDIS_URL", servers.redis.url())
         .env("ACCOUNTS_HTTP_ADDR", loopback(addresses.accounts.http))
         .env("ACCOUNTS_GRPC_ADDR", loopback(addresses.grpc))
         .env("ACCOUNTS_ADMIN_ADDR", loopback(addresses.accounts.admin));
+    trust_proxy(&mut command, "ACCOUNTS_TRUSTED_PROXIES", addresses);
     if std::env::var_os("ACCOUNTS_SIGNING_KEY").is_none() {
         command.env("ACCOUNTS_SIGNING_KEY_FILE", &setup.signing_key);
     }
@@ -83,14 +87,16 @@ pub(super) fn gateway(
     setup: &Setup,
     servers: &Servers,
 ) -> Command {
-    let mut command = service(&setup.gateway, task, setup);
+    let mut command = service(&setup.gateway, task, setup, servers);
+    database(&mut command, "GATEWAY", "messaging", servers);
     command
-        .env("GATEWAY_DATABASE_URL", servers.database_url("messaging"))
+        .env("GATEWAY_ACCOUNTS_TOKEN", &setup.token)
         .env("GATEWAY_REDIS_URL", servers.redis.url())
         .env("GATEWAY_ACCOUNTS_URL", format!("http://{}", loopback(addresses.grpc)))
         .env("GATEWAY_HTTP_ADDR", loopback(listeners.http))
         .env("GATEWAY_ADMIN_ADDR", loopback(listeners.admin))
         .env("GATEWAY_NODE", format!("gateway-{number}"));
+    trust_proxy(&mut command, "GATEWAY_TRUSTED_PROXIES", addresses);
     if std::env::var_os(THREADS).is_none() {
         command.env(THREADS, threads(addresses.gateways.len()).to_string());
     }
@@ -104,9 +110,33 @@ fn threads(gateways: usize) -> usize {
     (processors / gateways.max(1)).max(1)
 }
 
-fn service(program: &Path, task: &str, setup: &Setup) -> Command {
+/// HAProxy, where there is one, tells whose request it is.
+fn trust_proxy(command: &mut Command, key: &str, addresses: &Addresses) {
+    if addresses.proxied && std::env::var_os(key).is_none() {
+        command.env(key, "127.0.0.1");
+    }
+}
+
+/// The owner migrates, the role serves, where there is one.
+fn database(command: &mut Command, keys: &str, schema: &str, servers: &Servers) {
+    let owner = servers.database_url(schema);
+    let Some((role, url)) = servers.role(schema) else {
+        command.env(format!("{keys}_DATABASE_URL"), owner);
+        return;
+    };
+    command
+        .env(format!("{keys}_DATABASE_URL"), url)
+        .env(format!("{keys}_MIGRATE_DATABASE_URL"), owner)
+        .env(format!("{keys}_DATABASE_ROLE"), role);
+}
+
+/// Servers that were given may have any password; ours have good ones, and the services are held to them.
+fn service(program: &Path, task: &str, setup: &Setup, servers: &Servers) -> Command {
     let mut command = Command::new(program);
     command.arg(task);
+    if servers.given && std::env::var_os(MODE).is_none() {
+        command.env(MODE, "development");
+    }
     command.envs(setup.variables.iter().filter(|(key, _)| std::env::var_os(key).is_none()).copied());
     command
 }

@@ -16,7 +16,7 @@ pub(crate) enum Command {
     NewGroup {
         name: String,
     },
-    /// Without a group, to the open one; so do the next two.
+    /// Without a group, to the open one; so do the others that may name one.
     Add {
         group: Option<String>,
         user: String,
@@ -30,6 +30,17 @@ pub(crate) enum Command {
     },
     Rename {
         name: String,
+    },
+    Block {
+        user: String,
+    },
+    Unblock {
+        user: String,
+    },
+    Blocked,
+    Admin {
+        group: Option<String>,
+        user: String,
     },
     History {
         page: u32,
@@ -54,6 +65,10 @@ pub(crate) const HELP: &str = "\
 /remove [GROUP] USER  remove a user from a group of yours
 /rename NAME          give the open group another name
 /leave [GROUP]        leave a group
+/admin [GROUP] USER   make a member of a group of yours an admin
+/block USER           neither of you can write to the other any more
+/unblock USER         take that back
+/blocked              whom you have blocked
 /quit                 end (also Ctrl-D)
 Anything else is sent to the open chat; //text sends /text.
 USER is @7, 7 or a name; GROUP is #3 or a name (where only a group can be meant also 3), or the open one where it is
@@ -90,6 +105,13 @@ impl Command {
             }
             "rename" => Ok(Self::Rename { name: needed(rest, "/rename NAME")? }),
             "leave" => Ok(Self::Leave { group: given(rest) }),
+            "admin" => {
+                let (group, user) = member(rest, "/admin [GROUP] USER")?;
+                Ok(Self::Admin { group, user })
+            }
+            "block" => Ok(Self::Block { user: needed(rest, "/block USER")? }),
+            "unblock" => Ok(Self::Unblock { user: needed(rest, "/unblock USER")? }),
+            "blocked" => Ok(Self::Blocked),
             "history" => Ok(Self::History { page: page(rest)? }),
             "older" => Ok(Self::Older),
             "quit" | "q" | "exit" => Ok(Self::Quit),
@@ -147,6 +169,10 @@ mod tests {
             ("/list 2", Command::Chats { page: 2 }),
             ("/leave #3", Command::Leave { group: Some(text("#3")) }),
             ("/leave", Command::Leave { group: None }),
+            ("/admin #3 Bob", Command::Admin { group: Some(text("#3")), user: text("Bob") }),
+            ("/block Bob the second", Command::Block { user: text("Bob the second") }),
+            ("/unblock @7", Command::Unblock { user: text("@7") }),
+            ("/blocked", Command::Blocked),
             ("/older", Command::Older),
             ("/history 3", Command::History { page: 3 }),
             ("/quit", Command::Quit),
@@ -161,7 +187,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_told() {
-        for line in ["/open", "/group ", "/add", "/remove ", "/rename", "/history 0", "/chats x", "/dance"] {
+        for line in [
+            "/open",
+            "/group ",
+            "/add",
+            "/remove ",
+            "/rename",
+            "/block",
+            "/unblock ",
+            "/history 0",
+            "/chats x",
+            "/dance",
+        ] {
             assert!(Command::parse(line).is_err(), "{line}");
         }
     }

@@ -92,7 +92,16 @@ fn notice(entry: &Entry, names: &Names) -> String {
         EntryKind::MemberAdded => format!("{sender} added {user}"),
         EntryKind::MemberRemoved => format!("{sender} removed {user}"),
         EntryKind::MemberLeft => format!("{user} left"),
+        EntryKind::RoleChanged => format!("{sender} made {user} {}", role(entry)),
         EntryKind::Message | EntryKind::Unsupported => "something that only a newer chat can show".to_owned(),
+    }
+}
+
+fn role(entry: &Entry) -> &'static str {
+    match entry.role.as_deref() {
+        Some("owner") => "the owner",
+        Some("admin") => "an admin",
+        _ => "a member",
     }
 }
 
@@ -125,6 +134,7 @@ pub(crate) mod tests {
             name: None,
             user_id: None,
             user_name: None,
+            role: None,
         }
     }
 
@@ -138,11 +148,13 @@ pub(crate) mod tests {
             (EntryKind::MemberAdded, 1, "you added @3"),
             (EntryKind::MemberRemoved, 2, "Bob (@2) removed @3"),
             (EntryKind::MemberLeft, 3, "@3 left"),
+            (EntryKind::RoleChanged, 1, "you made @3 an admin"),
             (EntryKind::Unsupported, 2, "something that only a newer chat can show"),
         ];
         for (kind, sender, sentence) in table {
             let name = Some("club".to_owned());
-            let entry = Entry { name, user_id: Some(3), ..entry(kind, 7, sender) };
+            let role = Some("admin".to_owned());
+            let entry = Entry { name, user_id: Some(3), role, ..entry(kind, 7, sender) };
             assert_eq!(Line::of(&entry, &names).says, Says::Notice(sentence.to_owned()));
         }
     }

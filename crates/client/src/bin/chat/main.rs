@@ -24,8 +24,8 @@ use terminal::Terminal;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let options = Options::parse();
-    let link = options.link()?;
-    let (grant, names) = options.log_in(&link).await?;
+    let mut link = options.link()?;
+    let (grant, names) = options.log_in(&mut link).await?;
     let terminal = Terminal::open()?;
     let dialect = SecondDialect(link.clone());
     // What was said before is asked for chat by chat, so there is nothing to resume from.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use messenger_client::rest::{Accounts, LoggedIn, NewUser, RestError};
-use messenger_client::session::{Gateway, Grant};
+use messenger_client::session::{Gateway, Grant, Renewal};
 use messenger_client::socket;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -63,11 +63,12 @@ impl Options {
             Some(password) => password.clone().into(),
             None => ask_secretly("Password: ")?,
         };
-        Ok(Gateway { accounts, email, password, url, options: socket::Options::default() })
+        let (renewal, options) = (Renewal::default(), socket::Options::default());
+        Ok(Gateway { accounts, email, password, renewal, url, options })
     }
 
-    /// Logs in, after signing up where that is asked for and needed.
-    pub(crate) async fn log_in(&self, link: &Gateway) -> Result<(Grant, Names)> {
+    /// Logs in, after signing up where that is asked for and needed. The link renews this log-in from then on.
+    pub(crate) async fn log_in(&self, link: &mut Gateway) -> Result<(Grant, Names)> {
         let login = match link.accounts.log_in(&link.email, &link.password).await {
             Err(RestError::Refused { status: 404, .. }) if self.sign_up => self.make_user(link).await?,
             Err(error @ RestError::Refused { status: 404, .. }) => {
@@ -75,6 +76,7 @@ impl Options {
             }
             login => login?,
         };
+        link.renewal = Renewal::of(&login);
         let names = Names::new(login.id, login.first_name.as_deref());
         Ok((login.into(), names))
     }

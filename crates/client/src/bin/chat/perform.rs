@@ -4,8 +4,8 @@ use anyhow::{Error, Result, anyhow, bail};
 use messenger_client::device::Device;
 use messenger_client::session::Chat;
 use messenger_client::wire::v2::{
-    AddMembers, Conversation, CreateGroup, Entries, GetEntries, LeaveConversation, ListConversations,
-    RemoveMember, RenameGroup, To,
+    AddMembers, BlockUser, Conversation, CreateGroup, Entries, GetEntries, LeaveConversation, ListBlocked,
+    ListConversations, RemoveMember, RenameGroup, SetRole, To, UnblockUser,
 };
 
 use crate::command::{Command, HELP};
@@ -63,6 +63,24 @@ impl View {
                 self.names.learn(Chat::Group(conversation_id), Some(&name));
                 Ok(self.done(paint, conversation_id, seq, "the group's name is now"))
             }
+            Command::Admin { group, user } => {
+                let conversation_id = self.group(group.as_deref()).await?;
+                let user_id = self.user(&user).await?;
+                let seq = device.request(&SetRole { conversation_id, user_id, role: "admin" }).await?.seq;
+                let user = self.names.of(Chat::Dialog(user_id));
+                Ok(self.done(paint, conversation_id, seq, &format!("made {user} an admin of")))
+            }
+            Command::Block { user } => {
+                let user_id = self.user(&user).await?;
+                device.request(&BlockUser { user_id }).await?;
+                Ok(vec![paint.status(&format!("blocked {}", self.names.of(Chat::Dialog(user_id))))])
+            }
+            Command::Unblock { user } => {
+                let user_id = self.user(&user).await?;
+                device.request(&UnblockUser { user_id }).await?;
+                Ok(vec![paint.status(&format!("unblocked {}", self.names.of(Chat::Dialog(user_id))))])
+            }
+            Command::Blocked => self.blocked(device, paint).await,
             Command::History { page } => self.history(device, paint, page).await,
             Command::Older => self.older(device, paint).await,
             Command::Say { text } => {
@@ -217,6 +235,25 @@ impl View {
     fn done(&mut self, paint: Paint, group: i64, seq: u64, what: &str) -> Vec<String> {
         let text = format!("{what} {}", self.names.of(Chat::Group(group)));
         if self.shown.stored(group, seq) { vec![paint.status(&text)] } else { Vec::new() }
+    }
+
+    async fn blocked(&mut self, device: &Device, paint: Paint) -> Result<Vec<String>> {
+        let (mut lines, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = device.request(&ListBlocked { limit: LOOK_UP, cursor }).await?;
+            for user in &page.users {
+                self.names.learn(Chat::Dialog(user.user_id), user.user_name.as_deref());
+                lines.push(paint.status(&self.names.of(Chat::Dialog(user.user_id))));
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        if lines.is_empty() {
+            lines.push(paint.status("you have blocked nobody"));
+        }
+        Ok(lines)
     }
 
     async fn users(&mut self, paint: Paint, search: Option<&str>) -> Result<Vec<String>> {

@@ -30,6 +30,7 @@ fn entry(conversation: usize, seq: u64) -> Entry {
         name: None,
         user_id: None,
         user_name: None,
+        role: None,
     }
 }
 

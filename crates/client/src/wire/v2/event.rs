@@ -80,6 +80,8 @@ pub enum EntryKind {
     MemberLeft,
     /// The group has a new name.
     GroupRenamed,
+    /// A member has another role.
+    RoleChanged,
     /// Something newer: only its place is known.
     #[serde(other)]
     Unsupported,
@@ -113,10 +115,12 @@ pub struct Entry {
     pub receiver_id: Option<i64>,
     /// Name of a group that was created or renamed.
     pub name: Option<String>,
-    /// Who was added, was removed or left.
+    /// Who was added, was removed, left, or has another role.
     pub user_id: Option<i64>,
     /// First name of that user.
     pub user_name: Option<String>,
+    /// The role now: `member`, `admin` or `owner`.
+    pub role: Option<String>,
 }
 
 /// Places that were not sent, both ends included.

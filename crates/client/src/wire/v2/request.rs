@@ -313,6 +313,18 @@ pub struct RenameGroup<'a> {
     pub name: &'a str,
 }
 
+/// Gives another member a role; the owner's only.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetRole<'a> {
+    /// The group.
+    pub conversation_id: i64,
+    /// The member.
+    pub user_id: i64,
+    /// `member`, `admin`, or `owner`, which makes the asking user an admin.
+    pub role: &'a str,
+}
+
 /// Renews the token of the open socket.
 #[derive(Clone, Copy, Serialize)]
 pub struct Authenticate<'a> {
@@ -347,6 +359,8 @@ macro_rules! answered {
     )*};
 }
 
+pub(super) use answered;
+
 answered! {
     SendMessage<'_> as "sendMessage" with Stored;
     Resume as "resume" with Resumed;
@@ -359,5 +373,6 @@ answered! {
     RemoveMember as "removeMember" with Changed;
     LeaveConversation as "leaveGroup" with Changed;
     RenameGroup<'_> as "renameGroup" with Changed;
+    SetRole<'_> as "setRole" with Changed;
     Authenticate<'_> as "authenticate" with Authenticated;
 }

@@ -6,13 +6,14 @@ use super::*;
 use crate::domain::Profile;
 
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+const LIFE: Duration = Duration::from_secs(900);
 
 fn config() -> TokenConfig {
     TokenConfig { issuer: "iss".to_owned(), audience: "aud".to_owned(), ttl: Duration::from_secs(900) }
 }
 
 fn tokens() -> Tokens {
-    Tokens::new(Keys::from_pem(&generate_pem().unwrap()).unwrap(), config()).unwrap()
+    Tokens::new(Keys::from_pem(&generate_pem().unwrap()).unwrap(), config())
 }
 
 fn user() -> User {
@@ -34,20 +35,20 @@ fn seconds_later(seconds: i64) -> Timestamp {
 fn forged(tokens: &Tokens, change: impl FnOnce(&mut Header, &mut Value)) -> String {
     let mut header = Header::new(Algorithm::EdDSA);
     header.typ = Some(TYPE.to_owned());
-    header.kid = Some(tokens.keys.signing().id.clone());
+    header.kid = Some(tokens.keys().signing(NOW).id.clone());
     let now = NOW.as_second();
     let mut claims = json!({
         "iss": "iss", "aud": "aud", "sub": Uuid::from_u128(77), "exp": now + 900, "iat": now,
         "jti": Uuid::from_u128(1), "sid": Uuid::from_u128(5), "id": 7, "email": "a@x.io", "firstName": null,
     });
     change(&mut header, &mut claims);
-    encode(&header, &claims, &tokens.keys.signing().signing).unwrap()
+    encode(&header, &claims, &tokens.keys().signing(NOW).signing).unwrap()
 }
 
 #[test]
 fn a_token_says_whose_it_is_until_it_expires() {
     let tokens = tokens();
-    let token = tokens.sign(&user(), Uuid::from_u128(5), NOW).unwrap();
+    let token = tokens.sign(&user(), Uuid::from_u128(5), NOW, LIFE).unwrap();
     let bearer = tokens.verify(&token, NOW).unwrap();
     assert_eq!((bearer.user_id.get(), bearer.session_id), (7, Uuid::from_u128(5)));
     assert!(tokens.verify(&token, seconds_later(900 + LEEWAY_SECONDS - 1)).is_ok());
@@ -58,7 +59,7 @@ fn a_token_says_whose_it_is_until_it_expires() {
 #[test]
 fn the_claims_are_those_clients_read() {
     let tokens = tokens();
-    let token = tokens.sign(&user(), Uuid::from_u128(5), NOW).unwrap();
+    let token = tokens.sign(&user(), Uuid::from_u128(5), NOW, LIFE).unwrap();
     let header = decode_header(&token).unwrap();
     assert_eq!((header.alg, header.typ.as_deref()), (Algorithm::EdDSA, Some("at+jwt")));
     let claims: Value = jsonwebtoken::dangerous::insecure_decode(&token).unwrap().claims;
@@ -87,9 +88,14 @@ fn wrong_claims_are_refused() {
     check("aud", json!("other"));
     check("aud", json!(["aud", "other"]));
     check("exp", json!(NOW.as_second() - 3_600));
+    check("exp", json!(NOW.as_second() + 901));
+    check("exp", json!(i64::MAX));
     check("exp", json!("tomorrow"));
     check("exp", json!(1e308));
     check("iat", json!(NOW.as_second() + 3_600));
+    check("iat", json!(NOW.as_second() - 1));
+    check("iat", json!(i64::MIN));
+    check("nbf", json!(NOW.as_second() + 3_600));
     check("id", json!(0));
     check("id", json!("7"));
     check("sub", json!("7"));
@@ -110,14 +116,17 @@ fn wrong_headers_are_refused() {
     check("no type", |header| header.typ = None);
     check("no key id", |header| header.kid = None);
     check("foreign key id", |header| header.kid = Some("x".to_owned()));
+    check("long form of the type", |header| header.typ = Some("application/at+jwt".to_owned()));
+    check("refresh token", |header| header.typ = Some("rt+jwt".to_owned()));
+    check("compressed", |header| header.zip = serde_json::from_value(json!("DEF")).unwrap());
     check("critical extension", |header| header.crit = Some(vec!["b64".to_owned()]));
 }
 
 #[test]
 fn wrong_signatures_are_refused() {
     let tokens = tokens();
-    let token = tokens.sign(&user(), Uuid::from_u128(5), NOW).unwrap();
-    let kid = tokens.keys.signing().id.clone();
+    let token = tokens.sign(&user(), Uuid::from_u128(5), NOW, LIFE).unwrap();
+    let kid = tokens.keys().signing(NOW).id.clone();
     let mut header = Header::new(Algorithm::HS256);
     header.typ = Some(TYPE.to_owned());
     header.kid = Some(kid);
@@ -125,7 +134,7 @@ fn wrong_signatures_are_refused() {
     let symmetric = encode(&header, &claims, &EncodingKey::from_secret(b"hello")).unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let flipped = if signature.starts_with('A') { "B" } else { "A" };
-    let other_key = Tokens::new(Keys::from_pem(&generate_pem().unwrap()).unwrap(), config()).unwrap();
+    let other_key = Tokens::new(Keys::from_pem(&generate_pem().unwrap()).unwrap(), config());
     let (_, foreign) =
         forged(&other_key, |_, _| {}).rsplit_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     for bad in [
@@ -147,10 +156,32 @@ fn wrong_signatures_are_refused() {
 #[test]
 fn an_older_key_still_verifies() {
     let (older, newer) = (generate_pem().unwrap(), generate_pem().unwrap());
-    let before = Tokens::new(Keys::from_pem(&older).unwrap(), config()).unwrap();
-    let after = Tokens::new(Keys::from_pem(&format!("{newer}{older}")).unwrap(), config()).unwrap();
-    let old = before.sign(&user(), Uuid::from_u128(5), NOW).unwrap();
-    let new = after.sign(&user(), Uuid::from_u128(5), NOW).unwrap();
+    let before = Tokens::new(Keys::from_pem(&older).unwrap(), config());
+    let after = Tokens::new(Keys::from_pem(&format!("{newer}{older}")).unwrap(), config());
+    let old = before.sign(&user(), Uuid::from_u128(5), NOW, LIFE).unwrap();
+    let new = after.sign(&user(), Uuid::from_u128(5), NOW, LIFE).unwrap();
     assert!(after.verify(&old, NOW).is_ok() && after.verify(&new, NOW).is_ok());
     assert!(before.verify(&new, NOW).is_err());
+}
+
+#[test]
+fn other_keys_take_over_between_two_requests() {
+    let (older, newer) = (generate_pem().unwrap(), generate_pem().unwrap());
+    let tokens = Tokens::new(Keys::from_pem(&older).unwrap(), config());
+    let old = tokens.sign(&user(), Uuid::from_u128(5), NOW, LIFE).unwrap();
+    assert!(!tokens.replace_keys(Keys::from_pem(&older).unwrap()));
+    assert!(tokens.replace_keys(
+        Keys::from_pem(&format!("signs-from: {}\n{newer}{older}", seconds_later(60))).unwrap()
+    ));
+    let kid = |token: &str| decode_header(token).unwrap().kid.unwrap();
+    let before = tokens.sign(&user(), Uuid::from_u128(5), NOW, LIFE).unwrap();
+    let after = tokens.sign(&user(), Uuid::from_u128(5), seconds_later(60), LIFE).unwrap();
+    assert!(kid(&before) == kid(&old) && kid(&after) != kid(&old));
+    assert!(
+        tokens.verify(&old, seconds_later(60)).is_ok() && tokens.verify(&after, seconds_later(60)).is_ok()
+    );
+    let published: Value = serde_json::from_str(&tokens.jwks(NOW).unwrap()).unwrap();
+    assert_eq!(published["keys"].as_array().unwrap().len(), 2, "a key is published before it signs");
+    assert!(tokens.replace_keys(Keys::from_pem(&newer).unwrap()));
+    assert!(tokens.verify(&old, NOW).is_err(), "a key that is taken away verifies nothing");
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::event::Author;
 use crate::domain::ids::EntryId;
-use crate::hub::OutboxLimits;
+use crate::hub::{EndedLimits, OutboxLimits};
 
 const USER: UserId = UserId(1);
 const BODY: usize = 1_000;
@@ -30,7 +30,11 @@ impl Bus for Quiet {
 /// A worker whose log does not answer: what it asks for is seen in its tracks.
 fn worker(bounds: Bounds, is_healthy: bool) -> (Worker, Instant) {
     let limits = OutboxLimits { soft_bytes: 1 << 16, bytes: 1 << 20, frames: 10_000 };
-    let (hub, bus, now) = (Arc::new(Hub::new(limits, 16)), Arc::new(Quiet { is_healthy }), Instant::now());
+    let (hub, bus, now) = (
+        Arc::new(Hub::new(limits, 16, EndedLimits::default())),
+        Arc::new(Quiet { is_healthy }),
+        Instant::now(),
+    );
     let mut worker = Worker::new(hub, bus, Arc::default(), bounds, now);
     worker.take(Input::Present(USER), now);
     (worker, now)

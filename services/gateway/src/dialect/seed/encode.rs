@@ -134,7 +134,7 @@ pub(in crate::dialect) fn event(event: &Event) -> Option<String> {
     let notice = author.notice(entry.kind, subject, &entry.body);
     let (group_id, other) = (Some(entry.conversation.0), entry.recipient.map(|user| user.0));
     let (kind, added) = match entry.kind {
-        EntryKind::GroupCreated | EntryKind::GroupRenamed => return None,
+        EntryKind::GroupCreated | EntryKind::GroupRenamed | EntryKind::RoleChanged => return None,
         EntryKind::Message if other.is_some() => {
             (Kind::PrivateMessage, Added { receiver_id: other, ..added_of(entry) })
         }

@@ -16,6 +16,7 @@ use crate::domain::content::{Content, GroupName};
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, Seq, UserId};
 use crate::domain::page::{Cursor, Limit};
+use crate::domain::reply::Role;
 use crate::domain::sync::{Bookmark, Sync};
 
 /// Rows of a list when the client names no limit.
@@ -59,6 +60,8 @@ struct Params<'a> {
     user_id: Option<&'a RawValue>,
     #[serde(borrow)]
     user_ids: Option<&'a RawValue>,
+    #[serde(borrow)]
+    role: Option<&'a RawValue>,
     #[serde(borrow)]
     token: Option<&'a RawValue>,
 }
@@ -110,12 +113,15 @@ fn command(kind: Kind, params: &Params<'_>, limits: Limits) -> Result<Command, G
             key: params.client_group_id.map(|id| uuid(id, "clientGroupId")).transpose()?,
         },
         Kind::AddMembers => Command::AddMembers { group: params.conversation()?, users: params.users()? },
-        Kind::RemoveMember => Command::RemoveMember {
-            group: params.conversation()?,
-            user: UserId(positive(params.user_id, "userId")?),
-        },
+        Kind::RemoveMember => Command::RemoveMember { group: params.conversation()?, user: params.user()? },
         Kind::LeaveGroup => Command::LeaveGroup { group: params.conversation()? },
         Kind::RenameGroup => Command::RenameGroup { group: params.conversation()?, name: params.name()? },
+        Kind::SetRole => {
+            Command::SetRole { group: params.conversation()?, user: params.user()?, role: params.role()? }
+        }
+        Kind::BlockUser => Command::BlockUser { user: params.user()? },
+        Kind::UnblockUser => Command::UnblockUser { user: params.user()? },
+        Kind::ListBlocked => Command::ListBlocked { limit: params.limit()?, after: params.last_user()? },
         Kind::Authenticate => Command::Authenticate(Token(string(params.token, "token")?.into())),
     })
 }
@@ -154,6 +160,16 @@ impl Params<'_> {
         }
     }
 
+    fn user(&self) -> Result<UserId, GatewayError> {
+        positive(self.user_id, "userId").map(UserId)
+    }
+
+    fn role(&self) -> Result<Role, GatewayError> {
+        let name = string(self.role, "role")?;
+        let role = Role::ALL.into_iter().find(|role| role.name() == name);
+        role.ok_or_else(|| GatewayError::invalid("role", "must be member, admin or owner"))
+    }
+
     fn range(&self) -> Result<Range, GatewayError> {
         match (self.after, self.before) {
             (Some(_), Some(_)) => Err(GatewayError::invalid("before", "must not stand beside after")),
@@ -169,6 +185,15 @@ impl Params<'_> {
 
     fn cursor(&self) -> Result<Option<Cursor>, GatewayError> {
         self.cursor.map(|cursor| string(Some(cursor), "cursor")?.parse()).transpose()
+    }
+
+    /// A cursor of the list of blocked users: the last one of the page before.
+    fn last_user(&self) -> Result<Option<UserId>, GatewayError> {
+        let user = |cursor| {
+            let id = string(Some(cursor), "cursor")?.parse().ok().filter(|id| *id > 0);
+            id.map(UserId).ok_or_else(|| GatewayError::invalid("cursor", "is not one of this list"))
+        };
+        self.cursor.map(user).transpose()
     }
 
     fn since(&self) -> Result<Option<Sync>, GatewayError> {

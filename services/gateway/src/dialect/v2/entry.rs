@@ -49,6 +49,8 @@ enum Body<'a> {
     Membership {
         user_id: Option<i64>,
         user_name: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<&'a str>,
     },
 }
 
@@ -95,6 +97,7 @@ fn kind(entry: &Entry) -> &'static str {
         EntryKind::MemberLeft => "memberLeft",
         EntryKind::MemberRemoved => "memberRemoved",
         EntryKind::GroupRenamed => "groupRenamed",
+        EntryKind::RoleChanged => "roleChanged",
     }
 }
 
@@ -107,9 +110,13 @@ fn body(event: &Event) -> Body<'_> {
             receiver_id: entry.recipient.map(|user| user.0),
         },
         EntryKind::GroupCreated | EntryKind::GroupRenamed => Body::Name { name: &entry.body },
-        EntryKind::MemberAdded | EntryKind::MemberLeft | EntryKind::MemberRemoved => Body::Membership {
+        EntryKind::MemberAdded
+        | EntryKind::MemberLeft
+        | EntryKind::MemberRemoved
+        | EntryKind::RoleChanged => Body::Membership {
             user_id: entry.recipient.map(|user| user.0),
             user_name: event.subject.name.as_deref(),
+            role: Some(&*entry.body).filter(|_| entry.kind == EntryKind::RoleChanged),
         },
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::entry::Item;
 use crate::dialect::instant::Instant;
-use crate::domain::reply::{ConversationKind, Resumed, Role, Summary, With};
+use crate::domain::reply::{Blocked, ConversationKind, Resumed, Summary, With};
 
 /// An element of `conversations` in `listConversations`.
 #[derive(Serialize)]
@@ -45,6 +45,15 @@ pub(super) struct ResumedRow<'a> {
     entries: Vec<Item<'a>>,
 }
 
+/// An element of `users` in `listBlocked`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BlockedRow<'a> {
+    user_id: i64,
+    user_name: Option<&'a str>,
+    blocked_at: Instant,
+}
+
 /// Both ends are included.
 #[derive(Serialize)]
 struct Bounds {
@@ -61,7 +70,7 @@ impl<'a> From<&'a Summary> for ConversationRow<'a> {
                 peer_read_seq: marks.read.0,
                 peer_delivered_seq: marks.delivered.0,
             },
-            With::Group { name, role } => WithKeys::Group { name, role: role_name(*role) },
+            With::Group { name, role } => WithKeys::Group { name, role: role.name() },
         };
         Self {
             conversation_id: row.conversation.0,
@@ -74,6 +83,12 @@ impl<'a> From<&'a Summary> for ConversationRow<'a> {
             last_message: row.last_message.as_deref().map(Item::of),
             last_entry_at: Instant(row.last_entry_at),
         }
+    }
+}
+
+impl<'a> From<&'a Blocked> for BlockedRow<'a> {
+    fn from(row: &'a Blocked) -> Self {
+        Self { user_id: row.user.0, user_name: row.name.as_deref(), blocked_at: Instant(row.since) }
     }
 }
 
@@ -93,13 +108,5 @@ impl<'a> From<&'a Resumed> for ResumedRow<'a> {
             limited: row.limited.map(|(from, to)| Bounds { from: from.0, to: to.0 }),
             entries: row.entries.iter().map(Item::from).collect(),
         }
-    }
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Member => "member",
-        Role::Admin => "admin",
-        Role::Owner => "owner",
     }
 }

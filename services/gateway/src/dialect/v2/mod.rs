@@ -36,11 +36,15 @@ enum Kind {
     RemoveMember,
     LeaveGroup,
     RenameGroup,
+    SetRole,
+    BlockUser,
+    UnblockUser,
+    ListBlocked,
     Authenticate,
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 16] = [
         Self::SendMessage,
         Self::Resume,
         Self::GetEntries,
@@ -52,6 +56,10 @@ impl Kind {
         Self::RemoveMember,
         Self::LeaveGroup,
         Self::RenameGroup,
+        Self::SetRole,
+        Self::BlockUser,
+        Self::UnblockUser,
+        Self::ListBlocked,
         Self::Authenticate,
     ];
 
@@ -68,6 +76,10 @@ impl Kind {
             Self::RemoveMember => "removeMember",
             Self::LeaveGroup => "leaveGroup",
             Self::RenameGroup => "renameGroup",
+            Self::SetRole => "setRole",
+            Self::BlockUser => "blockUser",
+            Self::UnblockUser => "unblockUser",
+            Self::ListBlocked => "listBlocked",
             Self::Authenticate => "authenticate",
         }
     }

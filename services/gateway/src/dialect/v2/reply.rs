@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::encode::json;
 use super::entry::Item;
-use super::lists::{ConversationRow, ResumedRow};
+use super::lists::{BlockedRow, ConversationRow, ResumedRow};
 use crate::dialect::Tag;
 use crate::dialect::instant::Instant;
 use crate::domain::error::GatewayError;
@@ -71,6 +71,18 @@ enum Member<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BlockChanged {
+    user_id: i64,
+}
+
+#[derive(Serialize)]
+struct Blocked<'a> {
+    users: Vec<BlockedRow<'a>>,
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
 struct Conversations<'a> {
     conversations: Vec<ConversationRow<'a>>,
     cursor: Option<String>,
@@ -130,6 +142,14 @@ pub(in crate::dialect) fn reply(tag: &Tag, outcome: &Result<Reply, GatewayError>
                 conversations: conversations.iter().map(ResumedRow::from).collect(),
                 unknown: unknown.iter().map(|id| id.0).collect(),
                 cursor: next.map(|next| next.to_string()),
+            },
+        ),
+        Ok(Reply::BlockChanged(user)) => success(tag, BlockChanged { user_id: user.0 }),
+        Ok(Reply::Blocked { rows, next }) => success(
+            tag,
+            Blocked {
+                users: rows.iter().map(BlockedRow::from).collect(),
+                cursor: next.map(|user| user.to_string()),
             },
         ),
         Ok(Reply::Authenticated(expires_at)) => {

@@ -1,5 +1,6 @@
 //! The second dialect, frame by frame.
 
+mod abuse;
 mod asyncapi;
 mod edges;
 mod frames;
@@ -21,7 +22,7 @@ use crate::domain::greeting::Greeting;
 use crate::domain::ids::{ConversationId, EntryId, Seq, UserId, Xid};
 use crate::domain::page::Cursor;
 use crate::domain::reply::{
-    ConversationKind, Place, Receipt, Reply, Resumed, Role, Summary, Watermarks, With,
+    Blocked, ConversationKind, Place, Receipt, Reply, Resumed, Role, Summary, Watermarks, With,
 };
 use crate::domain::sync::Bookmark;
 
@@ -74,6 +75,7 @@ fn events() -> Vec<Event> {
         nameless,
         event(EntryKind::MemberRemoved, Some(3), ""),
         event(EntryKind::GroupRenamed, None, "the crew"),
+        event(EntryKind::RoleChanged, Some(3), "admin"),
     ]
 }
 
@@ -99,6 +101,18 @@ fn summary(with: With, last_message: Option<Event>) -> Summary {
     }
 }
 
+fn replies_about_others() -> Vec<(&'static str, Reply)> {
+    let named = |id, name| Blocked { user: UserId(id), name, since: time() };
+    let rows = vec![named(3, Some("Bob".into())), named(4, None)];
+    vec![
+        ("setRole", Reply::Changed(Seq(4))),
+        ("blockUser", Reply::BlockChanged(UserId(3))),
+        ("unblockUser", Reply::BlockChanged(UserId(3))),
+        ("listBlocked", Reply::Blocked { rows, next: Some(UserId(4)) }),
+        ("listBlocked", Reply::Blocked { rows: Vec::new(), next: None }),
+    ]
+}
+
 /// Every success, with the type of its request.
 fn replies() -> Vec<(&'static str, Reply)> {
     let receipt = Receipt {
@@ -119,7 +133,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         limited,
         entries,
     };
-    vec![
+    let mut replies = vec![
         ("sendMessage", Reply::Sent { to: Destination::User(UserId(3)), receipt }),
         ("createGroup", Reply::GroupCreated(ConversationId(7), Seq(1))),
         ("removeMember", Reply::Changed(Seq(4))),
@@ -168,7 +182,9 @@ fn replies() -> Vec<(&'static str, Reply)> {
         ),
         ("resume", Reply::Resumed { conversations: Vec::new(), unknown: Vec::new(), next: None }),
         ("authenticate", Reply::Authenticated(time())),
-    ]
+    ];
+    replies.extend(replies_about_others());
+    replies
 }
 
 fn greeting() -> Greeting {
@@ -218,6 +234,12 @@ fn requests() -> Vec<Value> {
         request("removeMember", json!({"conversationId": 7, "userId": 3})),
         request("leaveGroup", json!({"conversationId": 7})),
         request("renameGroup", json!({"groupId": 7, "name": "the crew"})),
+        request("setRole", json!({"conversationId": 7, "userId": 3, "role": "admin"})),
+        request("setRole", json!({"groupId": 7, "userId": 3, "role": "owner"})),
+        request("blockUser", json!({"userId": 3})),
+        request("unblockUser", json!({"userId": 3})),
+        request("listBlocked", json!({})),
+        request("listBlocked", json!({"limit": 20, "cursor": "17"})),
         request("authenticate", json!({"token": "a.b.c"})),
     ]
 }
@@ -235,12 +257,17 @@ fn errors() -> Vec<GatewayError> {
         E::UnknownGroup => Some(E::NotMember),
         E::NotMember => Some(E::NotFound),
         E::NotFound => Some(E::Forbidden),
-        E::Forbidden => Some(E::Unauthorized),
+        E::Forbidden => Some(E::CannotWrite),
+        E::CannotWrite => Some(E::CannotAdd),
+        E::CannotAdd => Some(E::BlockedByYou),
+        E::BlockedByYou => Some(E::TooManyBlocked),
+        E::TooManyBlocked => Some(E::Unauthorized),
         E::Unauthorized => Some(E::AlreadyMember),
         E::AlreadyMember => Some(E::GroupFull),
         E::GroupFull => Some(E::TooManyConversations),
         E::TooManyConversations => Some(E::IdempotencyConflict),
-        E::IdempotencyConflict => Some(E::Unavailable),
+        E::IdempotencyConflict => Some(E::RateLimited { retry_after_ms: 20 }),
+        E::RateLimited { .. } => Some(E::Unavailable),
         E::Unavailable => Some(E::Internal),
         E::Internal => None,
     };

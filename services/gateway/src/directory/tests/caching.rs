@@ -192,21 +192,3 @@ async fn the_cache_is_bounded() {
     let kept = all.iter().filter(|id| fixture.directory.peek(UserId(**id)).is_some()).count();
     assert!((1..=100).contains(&kept), "{kept}");
 }
-
-#[tokio::test]
-async fn who_asks_again_is_not_told_what_was_known() {
-    let fixture = Fixture::new();
-    fixture.server.put([(1, "ann"), (2, "bob")]);
-    fixture.names(&[1, 2, 3]).await.unwrap();
-    fixture.server.remove(2);
-    let ids = [UserId(1), UserId(2), UserId(3)];
-    assert!(!fixture.directory.get(&ids).await.unwrap()[&UserId(2)].removed, "remembered");
-    let users = fixture.directory.ask_again(&ids).await.unwrap();
-    assert!(users[&UserId(2)].removed && !users[&UserId(1)].removed && !users.contains_key(&UserId(3)));
-    assert!(fixture.directory.get(&ids).await.unwrap() == users, "and is remembered from then on");
-    assert_eq!(fixture.calls(), 2);
-    fixture.server.fail_next(6, Code::Internal);
-    assert_eq!(fixture.directory.ask_again(&ids).await.unwrap_err(), DirectoryError::Unavailable);
-    let kept = fixture.directory.get(&ids[..2]).await.unwrap();
-    assert!(kept[&UserId(2)].removed && kept.len() == 2, "better than nothing");
-}

@@ -47,7 +47,7 @@ async fn an_accounts_that_is_silent_costs_the_deadline() {
 async fn nobody_listening_is_an_outage_too() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = config(&format!("http://{nobody}").parse().unwrap());
-    let directory = GrpcDirectory::start(Accounts::new(&config), &config, &Tasks::new());
+    let directory = GrpcDirectory::start(Accounts::new(&config).unwrap(), &config, &Tasks::new());
     assert!(matches!(directory.get(&[UserId(1)]).await, Err(DirectoryError::Unavailable)));
 }
 
@@ -90,12 +90,23 @@ async fn after_the_stop_only_what_is_known_is_found() {
     let server = FakeAccounts::start();
     server.put([(1, "ann"), (2, "bob")]);
     let (config, tasks) = (config(&server.url), Tasks::new());
-    let directory = GrpcDirectory::start(Accounts::new(&config), &config, &tasks);
+    let directory = GrpcDirectory::start(Accounts::new(&config).unwrap(), &config, &tasks);
     assert!(directory.get(&[UserId(1)]).await.is_ok());
     tasks.stop().cancel();
     tasks.join().await;
     assert!(directory.get(&[UserId(1)]).await.is_ok());
     assert!(directory.get(&[UserId(2)]).await.is_err());
+}
+
+#[tokio::test]
+async fn every_call_shows_the_token() {
+    let fixture = Fixture::new();
+    fixture.names(&[1]).await.unwrap();
+    let accounts = Accounts::new(&config(&fixture.server.url)).unwrap();
+    assert!(accounts.answers().await);
+    let calls = fixture.server.calls();
+    assert!(calls.len() == 2 && calls.iter().all(|call| call.authorization.as_deref() == Some(BEARER)));
+    assert!(!format!("{accounts:?}").contains(TOKEN), "it does not print");
 }
 
 #[tokio::test]

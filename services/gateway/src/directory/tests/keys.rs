@@ -24,7 +24,7 @@ struct Fetching {
 impl Fetching {
     fn start(server: FakeAccounts) -> Self {
         let (config, ring) = (config(&server.url), Arc::new(KeyRing::default()));
-        refresh_keys(Accounts::new(&config), Arc::clone(&ring), config.keys_interval, &Tasks::new());
+        refresh_keys(Accounts::new(&config).unwrap(), Arc::clone(&ring), config.keys_interval, &Tasks::new());
         let tokens = TokenConfig {
             issuer: "iss".to_owned(),
             audience: "aud".to_owned(),

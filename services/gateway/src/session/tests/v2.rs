@@ -85,3 +85,16 @@ async fn a_message_that_waits_for_a_lock_holds_up_nothing_else() {
     lock.rollback().await.unwrap();
     assert_eq!(client.frame().await["requestId"], "locked");
 }
+
+#[tokio::test]
+async fn a_fault_of_ours_closes_one_socket_with_1011_and_no_other() {
+    let replica = replica().await;
+    let (mut broken, mut other) = (replica.connect_v2(1).await, replica.connect_v2(1).await);
+    broken.ask(&message(1, "before"));
+    assert_eq!(broken.frame().await["requestId"], "before");
+    broken.ask(&message(2, "in flight"));
+    broken.ask(&json!({"type": "authenticate", "params": {"token": "broken"}}));
+    assert_eq!(broken.closed().await, Close::Internal);
+    other.ask(&json!({"type": "listConversations", "requestId": "list", "params": {"limit": 5}}));
+    while other.frame().await["requestId"] != "list" {}
+}

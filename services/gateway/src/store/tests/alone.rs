@@ -21,17 +21,21 @@ impl From<Outcome> for Verdict {
 }
 
 /// Conversations made in the same order in every database, so that their numbers are the same.
-async fn stage(fixture: &Fixture) -> [ConversationId; 4] {
+async fn stage(fixture: &Fixture) -> [ConversationId; 6] {
     let (dialog, group) = (fixture.dialog(1, 2).await, fixture.group(&[1, 2]).await);
     fixture.store.leave_group(group, UserId(2)).await.unwrap().unwrap();
     let (deleted, own) = (fixture.group(&[1]).await, fixture.dialog(1, 1).await);
     let connection = fixture.database.connect("messaging").await;
     let delete = "UPDATE conversations SET deleted_at = now() WHERE id = $1";
     connection.execute(delete, &[&deleted.0]).await.unwrap();
-    [dialog, group, deleted, own]
+    let (one_way, both_ways) = (fixture.dialog(1, 4).await, fixture.dialog(5, 1).await);
+    for (user, blocked) in [(4, 1), (1, 5), (5, 1)] {
+        fixture.store.block(UserId(user), UserId(blocked), MANY).await.unwrap().unwrap();
+    }
+    [dialog, group, deleted, own, one_way, both_ways]
 }
 
-fn drafts([dialog, group, deleted, own]: [ConversationId; 4]) -> Vec<Draft> {
+fn drafts([dialog, group, deleted, own, one_way, both_ways]: [ConversationId; 6]) -> Vec<Draft> {
     let first = message(dialog, 1, Some(2), "first");
     let reply = |target| Draft { target: Some(Seq(target)), ..message(dialog, 2, Some(1), "reply") };
     let (good, in_group) = (reply(1), message(group, 1, None, "to the group"));
@@ -57,6 +61,11 @@ fn drafts([dialog, group, deleted, own]: [ConversationId; 4]) -> Vec<Draft> {
         message(deleted, 1, None, "gone"),
         message(ConversationId(999), 1, None, "nowhere"),
         message(own, 1, Some(1), "to oneself"),
+        message(one_way, 1, Some(4), "to one who has blocked me"),
+        message(one_way, 4, Some(1), "to one whom I have blocked"),
+        message(one_way, 4, Some(2), "another dialog"),
+        Draft { target: Some(Seq(99)), ..message(both_ways, 1, Some(5), "no target, either") },
+        message(both_ways, 5, Some(1), "both have"),
     ]
 }
 

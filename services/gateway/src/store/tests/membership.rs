@@ -3,8 +3,9 @@ use futures_util::future::join_all;
 use super::*;
 use crate::domain::entry::EntryKind;
 use crate::domain::error::GatewayError;
+use crate::domain::reply::Role;
 
-pub(super) use crate::store::groups::{CREATE_GROUP_ONCE, REMOVE_MEMBER, RENAME_GROUP};
+pub(super) use crate::store::groups::{CREATE_GROUP_ONCE, REMOVE_MEMBER, RENAME_GROUP, SET_ROLE};
 
 fn name(text: &str) -> GroupName {
     GroupName::parse(text).unwrap()
@@ -49,6 +50,37 @@ async fn owner_and_admins_remove_members() {
     assert_eq!(fixture.remove(group, 3, 4).await, Err(GatewayError::NotMember));
     assert_eq!(fixture.remove(group, 1, 2).await, Ok(Seq(6)), "an admin, too");
     assert_eq!(fixture.send(&[message(group, 3, None, "still here?")]).await, [Outcome::NotMember]);
+}
+
+#[tokio::test]
+async fn a_group_always_has_one_owner_who_gives_the_roles() {
+    let fixture = fixture().await;
+    let group = fixture.group(&[1, 2, 3]).await;
+    let set = async |actor, user, role| {
+        let set = fixture.store.set_role(group, UserId(actor), UserId(user), role).await.unwrap();
+        set.map(|entry| entry.seq.0)
+    };
+    let client = fixture.database.connect("messaging").await;
+    let roles = async || -> Vec<i16> {
+        let sql = "SELECT role FROM members WHERE conversation_id = $1 ORDER BY user_id";
+        client.query(sql, &[&group.0]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    assert_eq!(set(1, 2, Role::Admin).await, Ok(4));
+    assert_eq!(roles().await, [2, 1, 0]);
+    assert_eq!(set(2, 3, Role::Admin).await, Err(GatewayError::Forbidden));
+    assert_eq!(set(1, 1, Role::Member).await, Err(GatewayError::Forbidden), "the owner stays one");
+    let handed = fixture.store.set_role(group, UserId(1), UserId(3), Role::Owner).await.unwrap().unwrap();
+    assert_eq!(
+        (handed.kind, &*handed.body, handed.recipient),
+        (EntryKind::RoleChanged, "owner", Some(UserId(3)))
+    );
+    let logged = fixture.store.entries_between(group, Seq(4), Seq(9), 9).await.unwrap();
+    assert_eq!(logged[0].entry.as_ref(), Some(&handed));
+    assert_eq!(roles().await, [1, 1, 2]);
+    assert_eq!(set(1, 2, Role::Member).await, Err(GatewayError::Forbidden), "not any more");
+    assert_eq!(set(3, 2, Role::Member).await, Ok(6));
+    assert_eq!(set(3, 9, Role::Admin).await, Err(GatewayError::UnknownUser));
+    assert_eq!(roles().await, [1, 0, 2]);
 }
 
 /// An admin who was removed and comes back is a member like any other.

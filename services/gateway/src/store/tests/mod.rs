@@ -1,6 +1,7 @@
 //! The store against a real PostgreSQL, each test in a database of its own.
 
 mod alone;
+mod blocks;
 mod comeback;
 mod conversations;
 mod groups;
@@ -11,6 +12,7 @@ mod marks;
 mod membership;
 mod pages;
 mod plans;
+mod privileges;
 mod resume;
 mod send;
 mod speed;
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use messenger_chassis::migrate;
 use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
-use messenger_support::TestDatabase;
+use messenger_support::{Role, TestDatabase};
 use uuid::Uuid;
 
 use super::*;
@@ -33,19 +35,30 @@ const MANY: i64 = 1_000;
 struct Fixture {
     store: Store,
     database: TestDatabase,
+    /// Whom the store is connected as.
+    role: Role,
 }
 
+/// A store that has the rights of the role that serves and no others.
 async fn fixture() -> Fixture {
     let database = messenger_support::database().await;
-    let config = PostgresConfig {
-        url: database.url_for("messaging").into(),
+    let [_, role] = database.roles().await;
+    let owner = connection_config(&config(database.url_for("messaging"))).unwrap();
+    migrate::run(&owner, migrations::runner()).await.unwrap();
+    migrate::grant(&owner, &role.name, GRANTS).await.unwrap();
+    let config = config(database.url_as(&role, "messaging"));
+    let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(60) });
+    Fixture { store, database, role }
+}
+
+fn config(url: String) -> PostgresConfig {
+    PostgresConfig {
+        url: url.into(),
+        ca: None,
         connections: 12,
         wait: Duration::from_secs(20),
         statement: Duration::from_secs(60),
-    };
-    migrate::run(&connection_config(&config).unwrap(), migrations::runner()).await.unwrap();
-    let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(60) });
-    Fixture { store, database }
+    }
 }
 
 impl Fixture {
@@ -147,6 +160,10 @@ async fn every_statement_fits_the_schema() {
         conversations::ADDRESS,
         conversations::WINDOW,
         conversations::STRETCH,
+        blocks::BLOCK_USER,
+        blocks::UNBLOCK_USER,
+        blocks::BLOCKED,
+        membership::SET_ROLE,
         groups::ADD_MEMBER,
         groups::LEAVE_GROUP,
         groups::CONVERSATIONS_OF,
@@ -167,6 +184,7 @@ async fn a_schema_behind_the_code_is_refused() {
     let database = messenger_support::database().await;
     let config = PostgresConfig {
         url: database.url_for("messaging").into(),
+        ca: None,
         connections: 1,
         wait: Duration::from_secs(5),
         statement: Duration::from_secs(5),
@@ -187,6 +205,7 @@ async fn a_schema_behind_the_code_is_refused() {
 async fn an_unreachable_database_is_temporary() {
     let config = PostgresConfig {
         url: "postgres://nobody@127.0.0.1:1/none".into(),
+        ca: None,
         connections: 1,
         wait: Duration::from_millis(500),
         statement: Duration::from_secs(1),
@@ -201,6 +220,7 @@ async fn an_abandoned_call_takes_its_connection_along() {
     let fixture = fixture().await;
     let config = PostgresConfig {
         url: fixture.database.url_for("messaging").into(),
+        ca: None,
         connections: 1,
         wait: Duration::from_secs(20),
         statement: Duration::from_secs(60),

@@ -25,6 +25,7 @@ pub(super) const FILL: &str = "
     SELECT c.id, s, gen_random_uuid(), c.id * 50 + s, CASE WHEN c.kind = 1 AND s <= 20 THEN 2 ELSE 0 END,
         coalesce(c.low_user, 1), c.high_user, gen_random_uuid(), 'text', now()
     FROM conversations c, generate_series(1, 50) s;
+    INSERT INTO blocks (user_id, blocked_id) SELECT 1 + g % 10, 1000000 + g FROM generate_series(1, 10000) g;
     ANALYZE";
 
 /// Pages that a statement touches, in memory or not, and its plan.
@@ -69,6 +70,7 @@ async fn nothing_hot_touches_more_than_its_answer_needs() {
             2_000,
         ),
         ("address", conversations::ADDRESS, "(77)", 5),
+        ("blocked", blocks::BLOCKED, "(1, 1000500, 20)", 30),
         ("window_of", conversations::WINDOW, "(20001, 1)", 10),
         ("stretch", conversations::STRETCH, "(77, 10, 30, -1, 524288, 256)", 40),
         ("stretches", resume::STRETCHES, "('{77, 78}', '{10, 10}', '{30, 50}', 524288, 256, 100)", 200),
@@ -99,7 +101,10 @@ async fn the_functions_touch_what_they_need() {
          ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY['x', 'x'], ARRAY[NULL, 1])"
             .to_owned(), 100),
         (format!("SELECT * FROM sweep({cursor}, 1000)"), 20),
-        ("SELECT * FROM open_dialog(1, 999999, 100000)".to_owned(), 10),
+        ("SELECT * FROM open_dialog(1, 999999, 100000)".to_owned(), 20),
+        ("SELECT block_user(1, 500000, 1000)".to_owned(), 100),
+        ("SELECT unblock_user(1, 77)".to_owned(), 20),
+        ("SELECT * FROM set_role(20001, 1, 2, 1::smallint)".to_owned(), 60),
         ("SELECT * FROM create_group(1, 'g', 100000)".to_owned(), 1_000),
         ("SELECT * FROM create_group_once(1, gen_random_uuid(), 'g', 100000)".to_owned(), 1_000),
         ("SELECT * FROM mark(77, (SELECT low_user FROM conversations WHERE id = 77), true, \

@@ -1,5 +1,7 @@
 //! The use cases over a real log, with a bus that remembers what it was told.
 
+mod authority;
+mod blocks;
 mod groups;
 mod reading;
 mod sending;
@@ -23,7 +25,7 @@ use crate::domain::ids::Seq;
 use crate::domain::page::Limit;
 use crate::domain::reply::{Place, Receipt};
 use crate::fanout::{Bus, Channel};
-use crate::hub::{Hub, OutboxLimits};
+use crate::hub::{EndedLimits, Hub, OutboxLimits};
 use crate::lanes::LaneConfig;
 use crate::sabotage::Sabotage;
 use crate::store::{StoreConfig, migrations};
@@ -72,6 +74,7 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
     let database = messenger_support::database().await;
     let postgres = PostgresConfig {
         url: database.url_for("messaging").into(),
+        ca: None,
         connections: 6,
         wait: PATIENCE,
         statement: PATIENCE,
@@ -84,7 +87,11 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
     let delivery_config =
         DeliveryConfig { workers: 1, queue: 1_000, log_reads: 2, bounds: BOUNDS, sweep, sabotage };
     let bus = Arc::new(DeafBus::default());
-    let hub = Arc::new(Hub::new(OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 }, 16));
+    let hub = Arc::new(Hub::new(
+        OutboxLimits { soft_bytes: 1 << 16, bytes: 100_000, frames: 1_000 },
+        16,
+        EndedLimits::default(),
+    ));
     let delivery = Delivery::start(
         delivery_config,
         hub,
@@ -96,7 +103,13 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
     let lane_config =
         LaneConfig { lanes: 1, queue: 1_000, batch: 64, patience: PATIENCE, parked: 1_000, waits: 2 };
     let lanes = Lanes::start(lane_config, &store, &delivery, &tasks);
-    let limits = Limits { group_members: 5, conversations: 50, dialogs_cached: 100, receipt_members: 2 };
+    let limits = Limits {
+        group_members: 5,
+        conversations: 50,
+        blocked_users: 3,
+        dialogs_cached: 100,
+        receipt_members: 2,
+    };
     let messenger = Messenger::new(store, lanes, delivery, directory, limits);
     Fixture {
         _stop: tasks.stop().clone().drop_guard(),

@@ -134,12 +134,6 @@ impl Directory for Silent {
     ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>> {
         Box::pin(pending())
     }
-    fn ask_again<'a>(
-        &'a self,
-        ids: &'a [UserId],
-    ) -> BoxFuture<'a, Result<HashMap<UserId, Arc<Profile>>, DirectoryError>> {
-        self.get(ids)
-    }
     fn peek(&self, id: UserId) -> Option<Arc<Profile>> {
         self.0.peek(id)
     }

@@ -16,7 +16,7 @@ use crate::domain::entry::Entry;
 use crate::domain::event::{Author, Event};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::fanout::{Bus as _, Channel, Rung};
-use crate::hub::{About, Frame, Hub, OutboxLimits};
+use crate::hub::{About, EndedLimits, Frame, Hub, OutboxLimits};
 use crate::store::Sweep;
 
 /// Workers of a gateway.
@@ -55,7 +55,7 @@ const BOUNDS: Bounds = Bounds { held_bytes: 600, tracked: 2 };
 
 impl Gateway {
     pub(super) fn start(limits: OutboxLimits, life: u32, at: &Moment<'_>) -> Self {
-        let hub = Arc::new(Hub::new(limits, SOCKETS));
+        let hub = Arc::new(Hub::new(limits, SOCKETS, EndedLimits::default()));
         let wire = Arc::new(Wire::default());
         let desk = |_| {
             let departures = Arc::new(Departures::default());

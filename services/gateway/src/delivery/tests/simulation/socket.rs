@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::gateway::{DESKS, Gateway, event};
 use super::stream::{Stream, heads};
@@ -15,7 +16,7 @@ use crate::dialect::{Dialect, Limits, Request};
 use crate::domain::command::{Command, Range};
 use crate::domain::error::GatewayError;
 use crate::domain::greeting::Greeting;
-use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
+use crate::domain::ids::{ConversationId, Seq, SessionId, UserId, Xid};
 use crate::domain::page::Limit;
 use crate::domain::reply::{Place, Reply, Resumed};
 use crate::domain::sync::{Bookmark, Sync};
@@ -60,7 +61,8 @@ impl Socket {
     pub(super) fn open(number: usize, gateway: &Gateway, user: UserId, at: &Moment<'_>) -> Option<Self> {
         let since = gateway.swept?;
         let stream = Stream::new(user, since, at.database);
-        let registration = gateway.hub.register(user, Dialect::V2);
+        let registration =
+            gateway.hub.register(user, SessionId(Uuid::nil()), Dialect::V2).expect("it goes on");
         gateway.wire.join(Channel::User(user));
         Some(Self {
             gateway: number,

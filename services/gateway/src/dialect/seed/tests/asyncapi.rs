@@ -79,7 +79,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
     ]
 }
 
-fn errors() -> [GatewayError; 14] {
+fn errors() -> [GatewayError; 18] {
     [
         GatewayError::Malformed,
         GatewayError::UnknownType,
@@ -89,10 +89,14 @@ fn errors() -> [GatewayError; 14] {
         GatewayError::UnknownUser,
         GatewayError::UnknownGroup,
         GatewayError::NotMember,
+        GatewayError::CannotWrite,
+        GatewayError::CannotAdd,
+        GatewayError::BlockedByYou,
         GatewayError::AlreadyMember,
         GatewayError::GroupFull,
         GatewayError::TooManyConversations,
         GatewayError::IdempotencyConflict,
+        GatewayError::RateLimited { retry_after_ms: 20 },
         GatewayError::Unavailable,
         GatewayError::Internal,
     ]
@@ -159,4 +163,25 @@ fn the_words_are_the_same() {
     assert_eq!(document.names("v1.", ""), with_failure);
     let codes: BTreeSet<_> = errors().map(|error| error.code().to_owned()).into();
     assert_eq!(document.values("SeedErrorCode"), codes);
+}
+
+/// Unknown keys are ignored: what the server sets by itself is none that a client can set.
+#[test]
+fn what_the_server_sets_is_not_taken_from_a_client() {
+    for request in requests() {
+        let plain = decode(&request.to_string()).command.expect("a good request");
+        let mut laden = request.clone();
+        for (key, value) in [
+            ("role", json!("owner")),
+            ("id", json!(999)),
+            ("seq", json!(999)),
+            ("messageId", json!(999)),
+            ("senderId", json!(999)),
+            ("createdAt", json!("1970-01-01T00:00:00.000Z")),
+        ] {
+            laden[key] = value.clone();
+            laden["params"][key] = value;
+        }
+        assert_eq!(decode(&laden.to_string()).command, Ok(plain), "{laden}");
+    }
 }

@@ -123,9 +123,11 @@ fn closes() -> impl Iterator<Item = Close> {
         Close::Restart => Some(Close::CutOff),
         Close::CutOff => Some(Close::Overloaded),
         Close::Overloaded => Some(Close::Unauthorized),
-        Close::Unauthorized => Some(Close::Unreadable),
+        Close::Unauthorized => Some(Close::Revoked),
+        Close::Revoked => Some(Close::Unreadable),
         Close::Unreadable => Some(Close::TooManySockets),
-        Close::TooManySockets => Some(Close::SlowConsumer),
+        Close::TooManySockets => Some(Close::RateLimited),
+        Close::RateLimited => Some(Close::SlowConsumer),
         Close::SlowConsumer => Some(Close::NoHeartbeat),
         Close::NoHeartbeat => None,
     })

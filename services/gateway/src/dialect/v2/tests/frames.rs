@@ -25,6 +25,13 @@ fn answers_are_these() {
             "addMembers",
             r#"{"members":[{"userId":3,"seq":2},{"userId":4,"code":"unknown_user","message":"There is no such user"},{"userId":5,"code":"not_found","message":"There is no such conversation"}]}"#,
         ),
+        ("setRole", r#"{"seq":4}"#),
+        ("blockUser", r#"{"userId":3}"#),
+        ("unblockUser", r#"{"userId":3}"#),
+        (
+            "listBlocked",
+            r#"{"users":[{"userId":3,"userName":"Bob","blockedAt":"2026-07-28T13:20:09.896Z"},{"userId":4,"userName":null,"blockedAt":"2026-07-28T13:20:09.896Z"}],"cursor":"4"}"#,
+        ),
         ("authenticate", r#"{"expiresAt":"2026-07-28T13:20:09.896Z"}"#),
     ] {
         let expected = format!(r#"{{"type":"{kind}","requestId":"r","success":true,"params":{params}}}"#);
@@ -68,6 +75,7 @@ fn entries_are_these() {
         ("memberLeft", &known.replace("\"Ann\"", "null"), r#""userId":2,"userName":null"#),
         ("memberRemoved", known, r#""userId":3,"userName":"Bob""#),
         ("groupRenamed", known, r#""name":"the crew""#),
+        ("roleChanged", known, r#""userId":3,"userName":"Bob","role":"admin""#),
     ];
     for (event, (kind, known, body)) in events().iter().zip(expected) {
         let frame = format!(
@@ -119,6 +127,11 @@ fn refusals_are_these_and_hide_what_is_nobodys_business() {
             r#"{"type":"getEntries"}"#,
             GatewayError::NotMember,
             r#"{"type":"getEntries","error":true,"code":"not_found","message":"There is no such conversation"}"#,
+        ),
+        (
+            r#"{"type":"sendMessage"}"#,
+            GatewayError::CannotWrite,
+            r#"{"type":"sendMessage","error":true,"code":"forbidden","message":"You cannot write to this user"}"#,
         ),
         (
             "{",
