@@ -89,12 +89,29 @@ const GRANTS: &str = include_str!("migrate/grants.sql");
 /// # Errors
 /// The server cannot be reached, there is no such role, or it is the one that migrates, which owns everything.
 pub async fn grant(config: &ConnectionConfig, role: &str, exceptions: &str) -> Result<(), MigrateError> {
+    apply(config, &[("messenger.role", role)], &[GRANTS, exceptions]).await
+}
+
+/// Runs SQL that the history of migrations does not tell of, because it may come again or not at all: all of it or nothing,
+/// while nobody migrates, without a time limit, with these settings.
+///
+/// # Errors
+/// The server cannot be reached, or refused a statement.
+pub async fn apply(
+    config: &ConnectionConfig,
+    settings: &[(&str, &str)],
+    scripts: &[&str],
+) -> Result<(), MigrateError> {
     let mut client = config.connect().await?;
+    client.batch_execute("SET statement_timeout = 0").await?;
     client.batch_execute(LOCK).await?;
     let transaction = client.transaction().await?;
-    transaction.execute("SELECT set_config('messenger.role', $1, true)", &[&role]).await?;
-    transaction.batch_execute(GRANTS).await?;
-    transaction.batch_execute(exceptions).await?;
+    for (name, value) in settings {
+        transaction.execute("SELECT set_config($1, $2, true)", &[name, value]).await?;
+    }
+    for script in scripts {
+        transaction.batch_execute(script).await?;
+    }
     Ok(transaction.commit().await?)
 }
 

@@ -29,7 +29,7 @@ use crate::hub::{EndedLimits, Hub};
 use crate::isolation::{self, Probe};
 use crate::lanes::Lanes;
 use crate::pause;
-use crate::store::{GRANTS, Store, migrations};
+use crate::store::{GRANTS, Rows, Store, migrations, partition};
 use crate::usecase::Messenger;
 
 /// Serves until a signal, or until something essential has failed.
@@ -57,12 +57,17 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
 /// Brings the schema up to date.
 ///
 /// # Errors
-/// The database cannot be reached, or a migration failed.
+/// The database cannot be reached, a migration failed, or `entries` has rows that would have to move.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     let database = config.migrate.database(&config.postgres);
     let connection = postgres::connection_config(&database).context("GATEWAY_MIGRATE_DATABASE_URL")?;
     let report = migrate::run(&connection, migrations::runner()).await.context("migrate")?;
     tracing::info!(applied = report.applied_migrations().len(), "the schema is up to date");
+    if config.partitions > 0 {
+        let made = partition(&connection, config.partitions, Rows::Stay).await;
+        made.context("GATEWAY_ENTRIES_PARTITIONS")?;
+        tracing::info!(partitions = config.partitions, "the log is partitioned");
+    }
     if let Some(role) = &config.migrate.role {
         migrate::grant(&connection, role, GRANTS)
             .await
@@ -70,6 +75,20 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
         tracing::info!(role, "granted");
     }
     Ok(())
+}
+
+/// Brings the schema up to date and moves a log that has grown into partitions.
+///
+/// # Errors
+/// As [`migrate`]; or no number of partitions is given.
+pub async fn repartition(config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(config.partitions > 0, "GATEWAY_ENTRIES_PARTITIONS: how many are wanted?");
+    let database = config.migrate.database(&config.postgres);
+    let connection = postgres::connection_config(&database).context("GATEWAY_MIGRATE_DATABASE_URL")?;
+    migrate::verify(&connection, &migrations::runner()).await.context("check the schema")?;
+    tracing::info!(partitions = config.partitions, "moving the log: nothing can be sent or read meanwhile");
+    partition(&connection, config.partitions, Rows::Move).await.context("move the log into partitions")?;
+    migrate(config).await
 }
 
 /// Checks what `serve` would stumble over without connecting to anything.
@@ -209,4 +228,51 @@ async fn drain(hub: Arc<Hub>, time: Duration, stop: CancellationToken) {
     }
     // A handshake that was under way when the stop came.
     hub.all().iter().for_each(|socket| socket.close(Close::Restart));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str, partitions: &str) -> Result<Config, String> {
+        let lookup = |key: &str| match key {
+            "MESSENGER_MODE" => Some("development".to_owned()),
+            "GATEWAY_DATABASE_URL" => Some(url.to_owned()),
+            "GATEWAY_REDIS_URL" => Some("redis://127.0.0.1:1".to_owned()),
+            "GATEWAY_ENTRIES_PARTITIONS" => Some(partitions.to_owned()),
+            _ => None,
+        };
+        Config::read(&lookup, "node").map(|(config, _)| config).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_log_gets_the_partitions_that_are_configured_and_keeps_its_rows() {
+        let database = messenger_support::database().await;
+        let url = database.url_for("messaging");
+        let config = |partitions| config(&url, partitions);
+        for wrong in ["3", "512", "-1"] {
+            let error = config(wrong).unwrap_err();
+            assert!(error.contains("GATEWAY_ENTRIES_PARTITIONS"), "{error}");
+        }
+        let client = database.connect("messaging").await;
+        let counts = async || {
+            let sql = "SELECT (SELECT count(*) FROM pg_inherits WHERE inhparent = 'entries'::regclass), \
+                 (SELECT count(*) FROM entries)";
+            let row = client.query_one(sql, &[]).await.unwrap();
+            (row.get::<_, i64>(0), row.get::<_, i64>(1))
+        };
+        migrate(&config("0").unwrap()).await.unwrap();
+        assert_eq!(counts().await, (0, 0));
+        migrate(&config("4").unwrap()).await.unwrap();
+        assert_eq!(counts().await, (4, 0));
+        client.batch_execute("SELECT create_group(1, 'g', 10)").await.unwrap();
+        let refused = migrate(&config("8").unwrap()).await.unwrap_err();
+        assert!(format!("{refused:#}").contains("`gateway partition` copies them"), "{refused:#}");
+        assert!(repartition(&config("0").unwrap()).await.is_err(), "how many?");
+        repartition(&config("8").unwrap()).await.unwrap();
+        assert_eq!(counts().await, (8, 1));
+        migrate(&config("8").unwrap()).await.unwrap();
+        migrate(&config("0").unwrap()).await.unwrap();
+        assert_eq!(counts().await, (8, 1));
+    }
 }

@@ -67,6 +67,8 @@ pub struct Config {
     pub postgres: PostgresConfig,
     /// Who migrates it.
     pub migrate: MigrateConfig,
+    /// Partitions of its entries; 0: one table.
+    pub partitions: u16,
     /// Time limits of the log.
     pub store: StoreConfig,
     /// The doorbell.
@@ -135,6 +137,7 @@ impl Config {
             admission: AdmissionConfig::read(&mut env),
             postgres: PostgresConfig::read(&mut env, &POSTGRES),
             migrate: MigrateConfig::read(&mut env, &MIGRATE),
+            partitions: partitions(&mut env),
             store: store(&mut env),
             requests: requests(&mut env),
             redis: RedisConfig::read(&mut env, node),
@@ -178,6 +181,20 @@ impl Config {
         }
         Ok((config, env.finish()?))
     }
+}
+
+/// A power of two, because each partition of 16 becomes two of 32.
+fn partitions(env: &mut Env<'_>) -> u16 {
+    let partitions = env.within(
+        "GATEWAY_ENTRIES_PARTITIONS",
+        0,
+        0..=256,
+        "partitions of the log's table, a power of two, made by `migrate` while it is empty and by `partition` at any time; 0: as it is",
+    );
+    if partitions > 0 && !u16::is_power_of_two(partitions) {
+        env.problem("GATEWAY_ENTRIES_PARTITIONS: must be a power of two, or 0");
+    }
+    partitions
 }
 
 fn store(env: &mut Env<'_>) -> StoreConfig {

@@ -13,7 +13,7 @@ use messenger_gateway::config::Config;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: gateway serve | migrate | ready | check-config";
+const USAGE: &str = "usage: gateway serve | migrate | partition | ready | check-config";
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
@@ -27,6 +27,9 @@ fn run() -> anyhow::Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
         Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Some("partition") => {
+            start(async |config, _| app::repartition(&config).await.map(|()| ExitCode::SUCCESS))
+        }
         Some("ready") => ready(),
         Some("check-config") => check_config(),
         _ => anyhow::bail!(USAGE),

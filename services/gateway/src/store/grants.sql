@@ -8,6 +8,10 @@ BEGIN
     EXECUTE format('REVOKE UPDATE ON blocks FROM %s', v_role);
     -- The log grows, and nothing of it changes or goes.
     EXECUTE format('REVOKE UPDATE, DELETE ON entries FROM %s', v_role);
+    -- Its parts are reached through it alone.
+    EXECUTE coalesce((
+        SELECT string_agg(format('REVOKE ALL ON %s FROM %s', inhrelid::regclass, v_role), '; ')
+        FROM pg_inherits WHERE inhparent = 'entries'::regclass), '');
     EXECUTE format('REVOKE UPDATE, DELETE ON conversations, members FROM %s', v_role);
     -- What a conversation or a membership is stays; how far it has come moves.
     EXECUTE (

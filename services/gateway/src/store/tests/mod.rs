@@ -11,6 +11,7 @@ mod log;
 mod marks;
 mod membership;
 mod pages;
+mod partitions;
 mod plans;
 mod privileges;
 mod resume;
@@ -39,12 +40,22 @@ struct Fixture {
     role: Role,
 }
 
-/// A store that has the rights of the role that serves and no others.
+/// A store that has the rights of the role that serves and no others, over a log in as many partitions as
+/// `MESSENGER_TEST_PARTITIONS` says, none without it.
 async fn fixture() -> Fixture {
+    #[expect(clippy::disallowed_methods, reason = "another run of the same tests")]
+    let partitions = std::env::var("MESSENGER_TEST_PARTITIONS").ok();
+    fixture_with(partitions.map_or(0, |count| count.parse().expect("a number"))).await
+}
+
+async fn fixture_with(partitions: u16) -> Fixture {
     let database = messenger_support::database().await;
     let [_, role] = database.roles().await;
     let owner = connection_config(&config(database.url_for("messaging"))).unwrap();
     migrate::run(&owner, migrations::runner()).await.unwrap();
+    if partitions > 0 {
+        partition(&owner, partitions, Rows::Stay).await.unwrap();
+    }
     migrate::grant(&owner, &role.name, GRANTS).await.unwrap();
     let config = config(database.url_as(&role, "messaging"));
     let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(60) });

@@ -15,7 +15,7 @@ const TABLES: &[&str] = &[
 
 #[tokio::test]
 async fn every_table_is_decided_upon_and_every_function_is_the_roles_alone() {
-    let fixture = fixture().await;
+    let fixture = fixture_with(0).await;
     let owner = fixture.database.connect("messaging").await;
     assert_eq!(
         privileges(&owner, &fixture.role).await,
