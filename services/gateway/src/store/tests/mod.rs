@@ -6,6 +6,7 @@ mod comeback;
 mod conversations;
 mod groups;
 mod lag;
+mod large;
 mod lists;
 mod log;
 mod marks;
@@ -15,6 +16,7 @@ mod partitions;
 mod plans;
 mod privileges;
 mod resume;
+mod scale;
 mod send;
 mod speed;
 
