@@ -175,6 +175,27 @@ async fn lookups_of_many_users_use_indexes() {
         assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{}: {plan}", statement.name);
         client.batch_execute("DEALLOCATE probe").await.unwrap();
     }
+    // However many users share the prefix.
+    for (name, arguments, most) in [
+        ("users.page", "21, 0", 20),
+        ("users.search", "'u', 'u\u{10ffff}', '77@x.io', 20", 150),
+        ("users.search", "'v4', 'v4\u{10ffff}', NULL, 20", 150),
+        ("users.by_email", "ARRAY['77@x.io', '78@x.io']", 20),
+        ("users.by_ids", "ARRAY[1, 20000, 40000]", 20),
+    ] {
+        let all = statements();
+        let statement = all.iter().find(|statement| statement.name == name).unwrap();
+        let probe = format!("PREPARE probe AS {}", statement.sql);
+        client.batch_execute(&probe).await.unwrap();
+        let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE probe({arguments})");
+        let plan: Vec<String> =
+            client.query(&explain, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        let shared = plan.iter().find_map(|line| line.trim_start().strip_prefix("Buffers: shared "));
+        let counts = shared.unwrap_or_default().split([' ', '=']).filter_map(|word| word.parse::<u32>().ok());
+        let pages = counts.sum::<u32>();
+        assert!((1..=most).contains(&pages), "{name} touches {pages} pages, not {most}: {plan:#?}");
+        client.batch_execute("DEALLOCATE probe").await.unwrap();
+    }
 }
 
 #[tokio::test]
