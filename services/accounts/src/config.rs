@@ -119,6 +119,7 @@ impl Config {
         let keys = PostgresKeys {
             url: "ACCOUNTS_DATABASE_URL",
             ca: "ACCOUNTS_DATABASE_CA",
+            pooler: "ACCOUNTS_DATABASE_POOLER",
             connections: "ACCOUNTS_DATABASE_CONNECTIONS",
             connections_default: 16,
             wait_ms: "ACCOUNTS_DATABASE_WAIT_MS",

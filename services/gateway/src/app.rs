@@ -77,7 +77,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// A URL or a file that cannot be read.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    open(config)?;
     let migrating = config.migrate.database(&config.postgres);
     postgres::connection_config(&migrating).context("GATEWAY_MIGRATE_DATABASE_URL")?;
     RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
@@ -85,12 +85,21 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The log, and where else it is read. Nothing is connected yet.
+fn open(config: &Config) -> anyhow::Result<Store> {
+    let pool = postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    let store = Store::new(pool, config.store);
+    let Some(standby) = &config.standby else { return Ok(store) };
+    let pool = postgres::pool(&standby.database(&config.postgres)).context("GATEWAY_DATABASE_READ_URL")?;
+    Ok(store.with_standby(pool, standby.lag))
+}
+
 fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readiness)> {
     let sabotage = config.delivery.sabotage;
     sabotage.announce();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store)
-        .sabotaged(sabotage);
+    let store = open(config)?.sabotaged(sabotage);
+    store.follow(tasks);
     let accounts = Accounts::new(&config.directory)?;
     let keys = Arc::new(KeyRing::default());
     refresh_keys(accounts.clone(), Arc::clone(&keys), config.directory.keys_interval, tasks);

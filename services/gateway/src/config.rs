@@ -10,7 +10,7 @@ use messenger_chassis::env::{Env, EnvError, Key};
 use messenger_chassis::http::HttpLimits;
 use messenger_chassis::migrate::{MigrateConfig, MigrateKeys};
 use messenger_chassis::origins::Origins;
-use messenger_chassis::postgres::{PostgresConfig, PostgresKeys};
+use messenger_chassis::postgres::{PostgresConfig, PostgresKeys, StandbyConfig, StandbyKeys};
 use messenger_chassis::telemetry::TelemetryConfig;
 
 use crate::auth::TokenConfig;
@@ -33,10 +33,19 @@ const CONNECTIONS: usize = 24;
 const POSTGRES: PostgresKeys = PostgresKeys {
     url: "GATEWAY_DATABASE_URL",
     ca: "GATEWAY_DATABASE_CA",
+    pooler: "GATEWAY_DATABASE_POOLER",
     connections: "GATEWAY_DATABASE_CONNECTIONS",
     connections_default: CONNECTIONS,
     wait_ms: "GATEWAY_DATABASE_WAIT_MS",
     statement_ms: "GATEWAY_DATABASE_STATEMENT_MS",
+};
+
+/// As many as reads of the log and requests may use at once by their defaults, a sweep and a look at the standby.
+const STANDBY: StandbyKeys = StandbyKeys {
+    url: "GATEWAY_DATABASE_READ_URL",
+    connections: "GATEWAY_DATABASE_READ_CONNECTIONS",
+    connections_default: 18,
+    lag_ms: "GATEWAY_DATABASE_READ_LAG_MS",
 };
 
 const MIGRATE: MigrateKeys =
@@ -65,6 +74,8 @@ pub struct Config {
     pub rates: Rates,
     /// The log.
     pub postgres: PostgresConfig,
+    /// Where else it is read.
+    pub standby: Option<StandbyConfig>,
     /// Who migrates it.
     pub migrate: MigrateConfig,
     /// Time limits of the log.
@@ -134,6 +145,7 @@ impl Config {
             rates: rates::of_users(&mut env),
             admission: AdmissionConfig::read(&mut env),
             postgres: PostgresConfig::read(&mut env, &POSTGRES),
+            standby: StandbyConfig::read(&mut env, &STANDBY),
             migrate: MigrateConfig::read(&mut env, &MIGRATE),
             store: store(&mut env),
             requests: requests(&mut env),
@@ -173,6 +185,9 @@ impl Config {
             ),
             telemetry: TelemetryConfig::read(&mut env),
         };
+        if let Some(standby) = &config.standby {
+            standby.judge(&mut env, STANDBY.url, &config.postgres);
+        }
         if config.drain >= config.stop {
             env.problem("GATEWAY_DRAIN_MS: must be less than GATEWAY_STOP_MS");
         }

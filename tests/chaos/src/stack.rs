@@ -58,6 +58,10 @@ pub struct Servers {
     pub postgres: Option<Postgres>,
     /// What follows it.
     pub standby: Option<PostgresServer>,
+    /// Whether the gateways read from that.
+    pub reads: bool,
+    /// Whether a PgBouncer stands before the database.
+    pub pooler: bool,
 }
 
 /// Starts the system and connects everybody, each device to another gateway than its user's other ones.
@@ -77,6 +81,8 @@ pub(crate) async fn start(plan: &Plan<'_>, servers: Servers, writer: &Writer) ->
         settings: &all,
         postgres: Some(postgres),
         standby: servers.standby,
+        reads: servers.reads,
+        pooler: servers.pooler,
         redis,
         redis_url: plan.redis,
         links: true,

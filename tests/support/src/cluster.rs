@@ -1,31 +1,31 @@
 //! The whole system as a client meets it: one accounts service and several gateways, as real processes on a database
 //! and channels of their own.
 
+mod database;
 mod settings;
 
 use std::io::Write as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use messenger_backing::{Postgres, PostgresServer, Redis, RedisServer};
+use anyhow::Result;
+use messenger_backing::{PgBouncer, Postgres, PostgresServer, Redis, RedisServer};
 use nix::sys::signal::Signal;
 use tokio_postgres::Client;
 
+use self::database::Database;
 use self::settings::{SETTINGS, mutual_tls, own_settings};
 use crate::certificates::Authority;
-use crate::database::{TestDatabase, connect, database, with_schema};
+use crate::database::connect;
 use crate::key_folder::KeyFolder;
-use crate::links::{Backing, Links};
-use crate::roles::{self, Role};
+use crate::links::{Backing, Links, host_of};
+use crate::pooler;
+use crate::roles::Role;
 use crate::servers::servers;
 use crate::service::{Launch, PATIENCE, Service};
 
 /// Log lines of each process that a failed test shows.
 const SHOWN_LINES: usize = 40;
-
-/// Database of a cluster on a PostgreSQL of its own.
-const OWN_DATABASE: &str = "cluster";
 
 /// What a cluster is made of.
 #[derive(Debug, Default)]
@@ -38,6 +38,10 @@ pub struct ClusterOptions<'a> {
     pub postgres: Option<Postgres>,
     /// A server that follows that PostgreSQL; the services know both.
     pub standby: Option<PostgresServer>,
+    /// The gateways read from what follows.
+    pub reads: bool,
+    /// A PgBouncer stands before the cluster's own PostgreSQL. Not together with a standby.
+    pub pooler: bool,
     /// A Redis of the cluster's own; without it, channels of its own on the shared one.
     pub redis: Option<Redis>,
     /// URL of Redis servers that the caller runs, instead of one; no link leads to them.
@@ -57,13 +61,8 @@ pub struct Cluster {
     _keys: KeyFolder,
     _authority: Option<Authority>,
     database: Database,
+    pooler: Option<PgBouncer>,
     redis: Option<Redis>,
-}
-
-#[derive(Debug)]
-enum Database {
-    Shared(TestDatabase),
-    Own(Box<Postgres>, Option<Box<PostgresServer>>),
 }
 
 impl Cluster {
@@ -123,6 +122,15 @@ impl Cluster {
         connect(&url).await.unwrap_or_else(|error| panic!("connect to the log: {error:#}"))
     }
 
+    /// A connection to the log's tables on what follows the cluster's own PostgreSQL.
+    ///
+    /// # Panics
+    /// When there is none, or it does not answer.
+    pub async fn followed(&self) -> Client {
+        let url = self.database.standby_url("messaging").unwrap_or_else(|| panic!("there is no standby"));
+        connect(&url).await.unwrap_or_else(|error| panic!("connect to the standby: {error:#}"))
+    }
+
     /// The cluster's own PostgreSQL.
     ///
     /// # Panics
@@ -139,6 +147,14 @@ impl Cluster {
     pub fn standby(&mut self) -> &mut PostgresServer {
         let Database::Own(_, Some(standby)) = &mut self.database else { panic!("there is no standby") };
         standby
+    }
+
+    /// What stands before the cluster's own PostgreSQL.
+    ///
+    /// # Panics
+    /// When there is nothing.
+    pub fn pooler(&mut self) -> &mut PgBouncer {
+        self.pooler.as_mut().unwrap_or_else(|| panic!("the cluster has no pooler"))
     }
 
     /// The cluster's own Redis.
@@ -259,33 +275,6 @@ impl Drop for Cluster {
     }
 }
 
-impl Database {
-    /// An empty database, and the roles of accounts and the gateways.
-    async fn make(postgres: Option<Postgres>, standby: Option<PostgresServer>) -> Result<(Self, [Role; 2])> {
-        let Some(postgres) = postgres else {
-            let database = database().await;
-            let roles = database.roles().await;
-            return Ok((Self::Shared(database), roles));
-        };
-        let roles = empty(&postgres).await?;
-        Ok((Self::Own(Box::new(postgres), standby.map(Box::new)), roles))
-    }
-
-    fn url_for(&self, schema: &str) -> String {
-        match self {
-            Self::Shared(database) => database.url_for(schema),
-            Self::Own(postgres, None) => with_schema(&postgres.url(OWN_DATABASE), schema),
-            Self::Own(postgres, Some(standby)) => {
-                let (primary, second) =
-                    (postgres.url(OWN_DATABASE), format!(",127.0.0.1:{}/", standby.port()));
-                let both =
-                    primary.replacen(&format!("/{OWN_DATABASE}"), &format!("{second}{OWN_DATABASE}"), 1);
-                with_schema(&format!("{both}?target_session_attrs=read-write"), schema)
-            }
-        }
-    }
-}
-
 async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
     let (database, roles) = Database::make(options.postgres, options.standby).await?;
     let keys = KeyFolder::new()?;
@@ -301,11 +290,24 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
     for (key, value) in SETTINGS.iter().chain(options.settings) {
         environment.set(key, *value);
     }
+    let pooler = if options.pooler { Some(database.pool(&roles).await?) } else { None };
+    let url = |role: &Role, schema| {
+        let url = role.url(&database.url_for(schema))?;
+        let Some(pooler) = &pooler else { return Ok(url) };
+        anyhow::Ok(url.replace(host_of(&url)?, &format!("127.0.0.1:{}", pooler.port())))
+    };
+    for service in pooler.iter().flat_map(|_| ["ACCOUNTS", "GATEWAY"]) {
+        environment.set(&format!("{service}_DATABASE_POOLER"), "transaction");
+        environment.set(&format!("{service}_DATABASE_STATEMENT_MS"), pooler::STATEMENT_MS);
+    }
     let mut accounts = environment.clone();
-    accounts.set("ACCOUNTS_DATABASE_URL", roles[0].url(&database.url_for("accounts"))?);
+    accounts.set("ACCOUNTS_DATABASE_URL", url(&roles[0], "accounts")?);
     let mut gateway = Launch { program: "gateway", ..environment };
-    let messaging_url = roles[1].url(&database.url_for("messaging"))?;
+    let messaging_url = url(&roles[1], "messaging")?;
     gateway.set("GATEWAY_DATABASE_URL", messaging_url.as_str());
+    if let Some(standby) = database.standby_url("messaging").filter(|_| options.reads) {
+        gateway.set("GATEWAY_DATABASE_READ_URL", roles[1].url(&standby)?);
+    }
     migrate(&accounts, &gateway, &database, &roles).await?;
 
     let accounts = Service::start(accounts).await?;
@@ -334,6 +336,7 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         _keys: keys,
         _authority: authority,
         database,
+        pooler,
         redis: options.redis,
     };
     for service in cluster.services() {
@@ -350,17 +353,4 @@ async fn migrate(accounts: &Launch, gateway: &Launch, database: &Database, roles
     gateway.set("GATEWAY_MIGRATE_DATABASE_URL", database.url_for("messaging"));
     gateway.set("GATEWAY_DATABASE_ROLE", roles[1].name.as_str());
     tokio::try_join!(accounts.finish(&["migrate"]), gateway.finish(&["migrate"])).map(drop)
-}
-
-/// A durable server still has the data of the run before, and its roles.
-async fn empty(postgres: &Postgres) -> Result<[Role; 2]> {
-    let admin = connect(&postgres.admin_url()).await?;
-    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {OWN_DATABASE} WITH (FORCE)")).await?;
-    admin.batch_execute(&format!("DROP ROLE IF EXISTS {}", roles::NAMES.join(", "))).await?;
-    admin.batch_execute(&format!("CREATE DATABASE {OWN_DATABASE}")).await.context("create the database")?;
-    let [accounts, gateway] = roles::NAMES;
-    let made = [Role::new(accounts.to_owned())?, Role::new(gateway.to_owned())?];
-    let client = connect(&postgres.url(OWN_DATABASE)).await?;
-    roles::make(&client, OWN_DATABASE, [&made[0], &made[1]]).await?;
-    Ok(made)
 }

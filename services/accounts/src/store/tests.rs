@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{self, PostgresConfig};
+use messenger_chassis::postgres::{self, Pooler, PostgresConfig};
 use messenger_support::{Role, TestDatabase, database};
 use uuid::Uuid;
 
@@ -38,6 +38,7 @@ fn config(url: String) -> PostgresConfig {
     PostgresConfig {
         url: url.into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 8,
         wait: Duration::from_secs(10),
         statement: Duration::from_secs(20),
@@ -297,6 +298,7 @@ async fn a_server_that_is_gone_is_a_temporary_error() {
     let config = PostgresConfig {
         url: "postgres://nobody@127.0.0.1:1/none".into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_secs(2),
         statement: Duration::from_secs(2),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures_util::{Sink, Stream};
 use messenger_chassis::lifecycle::Tasks;
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_chassis::postgres::{Pooler, PostgresConfig, connection_config, pool};
 use messenger_support::TestDatabase;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -142,6 +142,7 @@ async fn replica() -> Replica {
     let postgres = PostgresConfig {
         url: database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 6,
         wait: PATIENCE,
         statement: PATIENCE,

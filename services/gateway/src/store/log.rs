@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Row;
+
 use super::rows::{entry_columns, log_row};
-use super::{Store, StoreError};
+use super::standby::Standby;
+use super::{Params, Store, StoreError};
 use crate::domain::entry::{Entry, Head};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 
@@ -61,7 +64,9 @@ impl Store {
         up_to: Seq,
         limit: i64,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let rows = self.rows(ENTRIES_BETWEEN, &[&conversation.0, &after.0, &up_to.0, &limit]).await?;
+        let params: Params<'_> = &[&conversation.0, &after.0, &up_to.0, &limit];
+        let wanted = up_to.0.saturating_sub(after.0).min(limit);
+        let rows = self.rows_proven(ENTRIES_BETWEEN, params, |rows| are_many(rows, wanted)).await?;
         rows.iter().map(log_row).collect()
     }
 
@@ -94,21 +99,49 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self, from: Option<Xid>) -> Result<Sweep, StoreError> {
-        let rows = self.rows(SWEEP, &[&from.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?;
-        let first = rows.first().ok_or(StoreError::Internal)?;
-        let (cursor, caught_up) = (Xid(first.try_get(0)?), !first.try_get::<_, bool>(1)?);
-        let mut heads = Vec::with_capacity(rows.len());
-        for row in &rows {
-            if let Some(conversation) = row.try_get::<_, Option<i64>>(2)? {
-                let sender = row.try_get::<_, Option<i64>>(4)?.map(UserId);
-                let recipient = row.try_get::<_, Option<i64>>(5)?.map(UserId);
-                heads.push(Head {
-                    conversation: ConversationId(conversation),
-                    seq: Seq(row.try_get(3)?),
-                    users: sender.zip(recipient),
-                });
-            }
+        if let (Some(from), Some(standby)) = (from, self.standby())
+            && let Some(sweep) = self.sweep_standby(standby, from).await?
+        {
+            return Ok(sweep);
         }
-        Ok(Sweep { cursor, caught_up, heads })
+        sweep_of(&self.rows(SWEEP, &[&from.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?)
     }
+
+    /// The same of the standby, as far as it has come and no farther than the primary: what it may have had first can still
+    /// be lost. None when it cannot tell what is new.
+    async fn sweep_standby(&self, standby: &Standby, from: Xid) -> Result<Option<Sweep>, StoreError> {
+        let end = self.horizon().await?;
+        if end <= from {
+            let sweep = Sweep { cursor: from, caught_up: true, heads: Vec::new() };
+            return Ok((end == from).then_some(sweep));
+        }
+        let transactions = SWEEP_TRANSACTIONS.min(end.0 - from.0);
+        let Some(rows) = standby.rows(SWEEP, &[&Some(from.0), &transactions]).await else { return Ok(None) };
+        let sweep = sweep_of(&rows)?;
+        let caught_up = sweep.cursor.0 - from.0 < SWEEP_TRANSACTIONS;
+        Ok((sweep.cursor >= from).then_some(Sweep { caught_up, ..sweep }))
+    }
+}
+
+/// Whether there are as many rows: of consecutive places there are no others.
+fn are_many(rows: &[Row], wanted: i64) -> bool {
+    i64::try_from(rows.len()).is_ok_and(|rows| rows == wanted)
+}
+
+fn sweep_of(rows: &[Row]) -> Result<Sweep, StoreError> {
+    let first = rows.first().ok_or(StoreError::Internal)?;
+    let (cursor, caught_up) = (Xid(first.try_get(0)?), !first.try_get::<_, bool>(1)?);
+    let mut heads = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Some(conversation) = row.try_get::<_, Option<i64>>(2)? {
+            let sender = row.try_get::<_, Option<i64>>(4)?.map(UserId);
+            let recipient = row.try_get::<_, Option<i64>>(5)?.map(UserId);
+            heads.push(Head {
+                conversation: ConversationId(conversation),
+                seq: Seq(row.try_get(3)?),
+                users: sender.zip(recipient),
+            });
+        }
+    }
+    Ok(Sweep { cursor, caught_up, heads })
 }

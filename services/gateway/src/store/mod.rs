@@ -4,10 +4,12 @@
 //! connection, because a frozen server fires no time-out of its own.
 
 mod blocks;
+mod call;
 mod chats;
 mod conversations;
 mod early;
 mod error;
+mod follower;
 mod groups;
 mod lease;
 mod log;
@@ -15,6 +17,7 @@ mod marks;
 mod resume;
 mod rows;
 mod send;
+mod standby;
 mod stretch;
 
 pub use blocks::BlockRow;
@@ -31,13 +34,13 @@ pub use stretch::{Budget, Keep, Stretch};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use messenger_chassis::postgres::{Pool, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
-use self::lease::Lease;
+use self::call::call;
+use self::standby::Standby;
 use crate::sabotage::Sabotage;
 
 /// The schema's history, compiled in.
@@ -72,14 +75,15 @@ pub struct Store {
     sabotage: Sabotage,
     /// Turns of those who may not hold more connections than these.
     turns: Option<Arc<Semaphore>>,
+    standby: Option<Arc<Standby>>,
 }
 
-type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+type Params<'a> = &'a [&'a dyn Value];
 
 impl Store {
     /// A store over a pool whose search path names the schema.
     pub fn new(pool: Pool, config: StoreConfig) -> Self {
-        Self { pool, config, sabotage: Sabotage::default(), turns: None }
+        Self { pool, config, sabotage: Sabotage::default(), turns: None, standby: None }
     }
 
     /// The same with a defect, if there is one for it.
@@ -105,24 +109,7 @@ impl Store {
 
     async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
         let _turn = self.turn().await?;
-        let lease = Lease::new(self.pool.get().await?);
-        let call = async {
-            let statement = lease.prepare_cached(sql).await?;
-            lease.query(&statement, params).await
-        };
-        let result = match timeout(self.config.call, call).await {
-            Ok(result) => result.map_err(|error| StoreError::of_statement(&error)),
-            Err(_) => {
-                tracing::warn!("the database did not answer in time");
-                // The idle connections lead to the same server: nobody is to find that out one by one.
-                self.pool.retain(|_, _| false);
-                Err(StoreError::Unavailable)
-            }
-        };
-        if matches!(result, Ok(_) | Err(StoreError::Data(_))) {
-            lease.give_back();
-        }
-        result
+        call(&self.pool, self.config.call, sql, params).await
     }
 
     async fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {

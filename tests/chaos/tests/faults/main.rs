@@ -6,7 +6,9 @@
 mod clients;
 mod disk;
 mod gateways;
+mod pooler;
 mod postgres;
+mod reads;
 mod redis;
 mod redis_groups;
 mod run;

@@ -16,6 +16,7 @@ mod literal;
 mod order;
 mod people;
 mod phone;
+mod pooler;
 mod redis;
 mod renewal;
 mod rest;

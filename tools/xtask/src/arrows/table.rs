@@ -53,6 +53,7 @@ pub(super) const LIBRARIES: &[Library] = &[
             "services/accounts/src/store",
             "services/gateway/src/store",
             "crates/chassis/src/postgres.rs",
+            "crates/chassis/src/postgres",
             "crates/chassis/src/migrate.rs",
             OUTSIDE,
         ],

@@ -12,16 +12,18 @@ mod marks;
 mod membership;
 mod pages;
 mod plans;
+mod pooled;
 mod privileges;
 mod resume;
 mod send;
 mod speed;
+mod standby;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_chassis::postgres::{Pooler, PostgresConfig, connection_config, pool};
 use messenger_support::{Role, TestDatabase};
 use uuid::Uuid;
 
@@ -55,6 +57,7 @@ fn config(url: String) -> PostgresConfig {
     PostgresConfig {
         url: url.into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 12,
         wait: Duration::from_secs(20),
         statement: Duration::from_secs(60),
@@ -170,6 +173,8 @@ async fn every_statement_fits_the_schema() {
         chats::CHATS,
         chats::HISTORY,
         chats::GROUP_JOINED,
+        chats::LAST_SEQ,
+        crate::store::standby::SIGHTING,
         log::ENTRIES_BETWEEN,
         log::OLDEST_UNSWEPT,
         log::POSITION_BEFORE,
@@ -185,6 +190,7 @@ async fn a_schema_behind_the_code_is_refused() {
     let config = PostgresConfig {
         url: database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_secs(5),
         statement: Duration::from_secs(5),
@@ -206,6 +212,7 @@ async fn an_unreachable_database_is_temporary() {
     let config = PostgresConfig {
         url: "postgres://nobody@127.0.0.1:1/none".into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_millis(500),
         statement: Duration::from_secs(1),
@@ -221,6 +228,7 @@ async fn an_abandoned_call_takes_its_connection_along() {
     let config = PostgresConfig {
         url: fixture.database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_secs(20),
         statement: Duration::from_secs(60),
