@@ -61,6 +61,11 @@ impl PostgresServer {
     ) -> Result<Self> {
         let place = options.place.clone();
         stop_leftover(&place)?;
+        let old = Layout::of(&place);
+        if old.data().join("standby.signal").exists() {
+            // What a standby has left is a copy that takes no writes.
+            std::fs::remove_dir_all(&old.root).context("remove the data of a standby")?;
+        }
         let layout = cluster::prepare(&place, &binaries, options.durability, options.databases, progress)?;
         let password = std::fs::read_to_string(layout.password()).context("read PostgreSQL's password")?;
         let mut settings: Vec<_> =
