@@ -19,4 +19,6 @@ pub mod migrate;
 pub mod postgres;
 pub mod redis;
 
+pub mod report;
+
 pub mod telemetry;
