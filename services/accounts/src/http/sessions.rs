@@ -64,7 +64,7 @@ pub(super) async fn sing_up(
     responses(
         (status = 201, description = "Logged in", body = LogInAnswer),
         (status = 400, description = "Invalid fields", body = ErrorBody),
-        (status = 403, description = "The e-mail is not verified yet; a letter is on its way", body = ErrorBody),
+        (status = 403, description = "The e-mail is not verified yet, and a letter is on its way; or the account is locked", body = ErrorBody),
         (status = 404, description = "`No such user exists or wrong password`", body = ErrorBody),
         (status = 413, description = "Body too large", body = ErrorBody),
         (status = 415, description = "Body not JSON", body = ErrorBody),

@@ -45,7 +45,7 @@ const REHASH: Statement = Statement::new(
 const REMOVE: Statement = Statement::new(
     "users.remove",
     "UPDATE users SET email = NULL, email_as_typed = NULL, first_name = NULL, last_name = NULL, name_key = NULL, \
-     last_name_key = NULL, password_hash = NULL, updated_at = $2, deleted_at = $2 \
+     last_name_key = NULL, password_hash = NULL, locked_at = NULL, lock_reason = NULL, updated_at = $2, deleted_at = $2 \
      WHERE id = $1 AND deleted_at IS NULL RETURNING id",
 );
 
@@ -138,7 +138,7 @@ impl Store {
     }
 
     /// Two statements, not one: the second must see the sessions of log-ins that the first has waited for.
-    async fn change_then_end(
+    pub(super) async fn change_then_end(
         &self,
         id: UserId,
         change: &Statement,

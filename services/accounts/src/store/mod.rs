@@ -7,6 +7,7 @@ mod addresses;
 mod changes;
 mod ended;
 mod error;
+mod held;
 mod listing;
 mod mail_tokens;
 mod refresh;
@@ -67,6 +68,7 @@ fn statements() -> Vec<Statement> {
         addresses::STATEMENTS,
         changes::STATEMENTS,
         ended::STATEMENTS,
+        held::STATEMENTS,
         listing::STATEMENTS,
         mail_tokens::STATEMENTS,
         refresh::STATEMENTS,
