@@ -4,6 +4,7 @@
 //! The stop runs the other way round and needs no list: sockets close over the drain time, each drops its handles; the
 //! lanes end when no socket can send any more, the delivery when no lane can commit, the rings when nothing can ring.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +14,15 @@ use messenger_chassis::admin::{self, Readiness};
 use messenger_chassis::clock::{Clock, SystemClock};
 use messenger_chassis::http::{HttpLimits, bind, serve as serve_http};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
+use messenger_chassis::report::Report;
 use messenger_chassis::telemetry::Telemetry;
 use messenger_chassis::{migrate, postgres};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KeyRing, TokenVerifier};
+use crate::care::{Care, CareError, Task};
+use crate::cli::Manner;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::directory::{Accounts, Directory, GrpcDirectory, follow_endings, refresh_keys};
@@ -83,6 +87,35 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
     Accounts::check(&config.directory)?;
     Ok(())
+}
+
+/// Does what an operator asks about conversations, and tells it to `out`. `by` is who asks. What only looks does so as the
+/// role that serves; what removes needs the owner of the schema, as migrating does.
+///
+/// # Errors
+/// [`NotFound`](messenger_chassis::report::NotFound); the database cannot be reached.
+pub async fn care(
+    config: &Config,
+    task: Task,
+    manner: &Manner,
+    by: String,
+    out: impl Write,
+) -> anyhow::Result<()> {
+    let pool = if task.removes() {
+        postgres::pool(&config.migrate.database(&config.postgres)).context("GATEWAY_MIGRATE_DATABASE_URL")?
+    } else {
+        postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?
+    };
+    let mut care = Care {
+        store: Store::new(pool, config.store),
+        clock: Arc::new(SystemClock),
+        by: manner.by.clone().unwrap_or(by),
+        report: Report::new(out, manner.json),
+    };
+    care.run(task).await.map_err(|error| match error {
+        CareError::NotFound(what) => what.into(),
+        other => other.into(),
+    })
 }
 
 fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readiness)> {

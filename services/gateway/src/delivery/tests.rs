@@ -180,6 +180,7 @@ impl Cluster {
             target: None,
             body: draft.content,
             created_at,
+            deleted_at: None,
         };
         self.commit(replica, entry);
     }

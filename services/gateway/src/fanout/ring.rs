@@ -130,6 +130,7 @@ fn event(head: Head, part: gateway::Entry) -> Option<Event> {
         target: part.target_seq.map(Seq),
         body: part.body.into(),
         created_at: Timestamp::from_microsecond(part.created_at_us).ok()?,
+        deleted_at: None,
     };
     let author = Author { name: part.sender_name.map(Arc::from), email: part.sender_email.map(Arc::from) };
     let subject =
@@ -158,6 +159,7 @@ mod tests {
             target: (kind == EntryKind::Message).then_some(Seq(4)),
             body: body.into(),
             created_at: "2023-07-28T13:20:09.896123Z".parse().unwrap(),
+            deleted_at: None,
         };
         let author = Author { name: Some("Patrick0".into()), email: Some("a@x.org".into()) };
         let subject = if kind == EntryKind::Message { Author::default() } else { author.clone() };

@@ -195,6 +195,7 @@ fn event(draft: Draft, author: Author, receipt: Receipt) -> Event {
         target: draft.target,
         body: draft.content,
         created_at: receipt.created_at,
+        deleted_at: None,
     };
     Event { entry, author, subject: Author::default() }
 }

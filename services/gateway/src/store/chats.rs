@@ -40,16 +40,18 @@ pub(super) const CHATS: &str = concat!(
 
 /// `$1` the conversation, `$2` rows of the page, `$3` messages before it, `$4` the first place that the user may see. The
 /// places of a log have no holes: those before the page are counted, and only what is no message among them is looked at.
+/// Where everything was removed for its age nothing is looked at.
 /// `reach` falls from each of these to the next older one: it is the last place if nothing but it were left out.
 pub(super) const HISTORY: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM entries e \
-     WHERE e.conversation_id = $1 AND e.seq >= $4 AND e.kind = 0 AND e.deleted_at IS NULL AND e.seq <= ( \
+     WHERE e.conversation_id = $1 AND e.seq >= $4 AND e.kind = 0 AND e.deleted_at IS NULL \
+         AND e.seq > (SELECT f.cleared_seq FROM conversations f WHERE f.id = $1) AND e.seq <= ( \
          SELECT c.last_seq - $3::bigint - ( \
              SELECT count(*) FROM ( \
                  SELECT h.seq + row_number() OVER (ORDER BY h.seq DESC) AS reach FROM entries h \
-                 WHERE h.conversation_id = $1 AND h.seq >= $4 AND (h.kind <> 0 OR h.deleted_at IS NOT NULL) AND $3 > 0) hidden \
+                 WHERE h.conversation_id = $1 AND h.seq >= $4 AND h.seq > c.cleared_seq AND (h.kind <> 0 OR h.deleted_at IS NOT NULL) AND $3 > 0) hidden \
              WHERE hidden.reach > c.last_seq - $3) \
          FROM conversations c WHERE c.id = $1) \
      ORDER BY e.seq DESC LIMIT $2"
@@ -79,8 +81,8 @@ impl Store {
         let mut chats = Vec::with_capacity(rows.len());
         for row in &rows {
             if let Some(entry) = log_row(row)?.entry {
-                let group_name = row.try_get::<_, Option<&str>>(12)?.map(Arc::from);
-                chats.push(ChatRow { entry, edited_at: row.try_get(11)?, group_name });
+                let group_name = row.try_get::<_, Option<&str>>(13)?.map(Arc::from);
+                chats.push(ChatRow { entry, edited_at: row.try_get(12)?, group_name });
             }
         }
         Ok(chats)

@@ -9,13 +9,13 @@ BEGIN
     -- The log grows, and nothing of it changes or goes.
     EXECUTE format('REVOKE UPDATE, DELETE ON entries FROM %s', v_role);
     EXECUTE format('REVOKE UPDATE, DELETE ON conversations, members FROM %s', v_role);
-    -- What a conversation or a membership is stays; how far it has come moves.
+    -- What a conversation or a membership is stays; how far it has come moves. Removing messages is the owner's.
     EXECUTE (
         SELECT string_agg(format('GRANT UPDATE (%I) ON %s TO %s', a.attname, a.attrelid::regclass, v_role), '; ')
         FROM pg_attribute a
         WHERE a.attrelid IN ('conversations'::regclass, 'members'::regclass)
             AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
             AND a.attname <> ALL (ARRAY['uuid', 'kind', 'low_user', 'high_user', 'created_by', 'created_at',
-                'conversation_id', 'user_id'])
+                'conversation_id', 'user_id', 'cleared_seq'])
     );
 END $$;

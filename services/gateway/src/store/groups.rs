@@ -302,5 +302,6 @@ fn entry(
         target: None,
         body: body.into(),
         created_at: row.try_get(5)?,
+        deleted_at: None,
     })
 }

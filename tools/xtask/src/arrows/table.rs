@@ -122,10 +122,13 @@ pub(super) const PACKAGES: &[Package] = &[
             (
                 "app",
                 &[
-                    "config", "http", "grpc", "usecase", "store", "crypto", "notices", "throttle", "mail",
-                    "domain",
+                    "cli", "config", "http", "grpc", "usecase", "care", "store", "crypto", "notices",
+                    "throttle", "mail", "domain",
                 ],
             ),
+            ("cli", &["domain"]),
+            // What operators do needs neither passwords nor tokens.
+            ("care", &["cli", "store", "notices", "domain"]),
             (
                 "config",
                 &["http", "grpc", "usecase", "store", "crypto", "notices", "throttle", "mail", "domain"],
@@ -147,6 +150,9 @@ pub(super) const PACKAGES: &[Package] = &[
         rooms: &[
             ("app", GATEWAY),
             ("config", GATEWAY),
+            ("cli", &["domain"]),
+            // What operators do goes to the log, and to nobody who is connected.
+            ("care", &["cli", "store", "domain"]),
             ("http", &["auth", "session", "usecase", "delivery", "dialect", "directory", "domain"]),
             ("session", &["usecase", "delivery", "dialect", "hub", "domain"]),
             ("auth", &["dialect", "domain"]),
@@ -168,6 +174,8 @@ pub(super) const PACKAGES: &[Package] = &[
 ];
 
 const GATEWAY: &[&str] = &[
+    "cli",
+    "care",
     "config",
     "http",
     "session",

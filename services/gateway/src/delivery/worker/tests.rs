@@ -53,6 +53,7 @@ fn event(dialog: i64, seq: i64) -> Input {
         target: None,
         body: "x".repeat(BODY).into(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
+        deleted_at: None,
     };
     Input::Event(Arc::new(Event { entry, author: Author::default(), subject: Author::default() }), None)
 }

@@ -56,6 +56,7 @@ fn event(kind: EntryKind, recipient: Option<i64>, body: &str) -> Event {
         target: None,
         body: body.into(),
         created_at: time(),
+        deleted_at: None,
     };
     let named = |name: &str| Author { name: Some(name.into()), email: Some(Arc::from("x@mail.com")) };
     Event { entry, author: named("Ann"), subject: named("Bob") }
@@ -67,6 +68,8 @@ fn events() -> Vec<Event> {
     answer.entry.target = Some(Seq(1));
     let mut nameless = event(EntryKind::MemberLeft, Some(2), "");
     (nameless.author, nameless.subject) = (Author::default(), Author::default());
+    let mut removed = event(EntryKind::Message, Some(3), "");
+    removed.entry.deleted_at = Some(time());
     vec![
         event(EntryKind::Message, Some(3), "Hi \"you\"\n\u{1F600}"),
         answer,
@@ -76,6 +79,7 @@ fn events() -> Vec<Event> {
         event(EntryKind::MemberRemoved, Some(3), ""),
         event(EntryKind::GroupRenamed, None, "the crew"),
         event(EntryKind::RoleChanged, Some(3), "admin"),
+        removed,
     ]
 }
 

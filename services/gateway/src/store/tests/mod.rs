@@ -13,6 +13,7 @@ mod membership;
 mod pages;
 mod plans;
 mod privileges;
+mod removal;
 mod resume;
 mod send;
 mod speed;
@@ -174,6 +175,16 @@ async fn every_statement_fits_the_schema() {
         log::OLDEST_UNSWEPT,
         log::POSITION_BEFORE,
         log::SWEEP,
+        records::RECORD,
+        records::ID_OF_UUID,
+        records::MEMBERS,
+        records::MEMBERSHIPS,
+        records::COUNTS,
+        records::ENTRIES_OF,
+        crate::store::removal::REMOVE_OLD,
+        crate::store::removal::SET_CLEARED,
+        crate::store::removal::REMOVE_OWN,
+        crate::store::removal::FORGET_MARKS,
     ] {
         client.prepare(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }

@@ -3,6 +3,7 @@
 use super::*;
 
 pub(super) use crate::store::chats::{CHATS, GROUP_JOINED, HISTORY};
+use crate::store::removal;
 
 /// 20,000 dialogs, the latest messages of two of them an hour apart, one million entries; user 1 is in 2,000 of them, and in
 /// 20 groups of 20 members. Conversation 77 is a dialog, 20,001 is a group.
@@ -29,7 +30,7 @@ pub(super) const FILL: &str = "
     ANALYZE";
 
 /// Pages that a statement touches, in memory or not, and its plan.
-async fn touched(client: &tokio_postgres::Client, sql: &str) -> (i64, String) {
+pub(super) async fn touched(client: &tokio_postgres::Client, sql: &str) -> (i64, String) {
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {sql}");
     let rows = client.query(&explain, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let plan = rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n");
@@ -71,6 +72,12 @@ async fn nothing_hot_touches_more_than_its_answer_needs() {
         ),
         ("address", conversations::ADDRESS, "(77)", 5),
         ("blocked", blocks::BLOCKED, "(1, 1000500, 20)", 30),
+        ("record", records::RECORD, "(77)", 5),
+        ("members", records::MEMBERS, "(20001, 0, 500)", 30),
+        ("memberships", records::MEMBERSHIPS, "(1, 100, 20)", 300),
+        ("counts", records::COUNTS, "(1)", 2_000),
+        ("entries_of", records::ENTRIES_OF, "(77, 8, '00000000-0000-0000-0000-000000000000', 20)", 100),
+        ("remove_own", removal::REMOVE_OWN, "(78, 9, '00000000-0000-0000-0000-000000000000', 20)", 900),
         ("window_of", conversations::WINDOW, "(20001, 1)", 10),
         ("stretch", conversations::STRETCH, "(77, 10, 30, -1, 524288, 256)", 40),
         ("stretches", resume::STRETCHES, "('{77, 78}', '{10, 10}', '{30, 50}', 524288, 256, 100)", 200),
@@ -101,6 +108,9 @@ async fn the_functions_touch_what_they_need() {
          ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY['x', 'x'], ARRAY[NULL, 1])"
             .to_owned(), 100),
         (format!("SELECT * FROM sweep({cursor}, 1000)"), 20),
+        ("SELECT * FROM remove_old(5000, 0, now() - interval '1 day', 500, 500, false)".to_owned(), 3_000),
+        ("SELECT * FROM remove_old(5000, 0, now() + interval '1 day', 500, 500, false)".to_owned(), 20_000),
+        ("SELECT set_cleared(ARRAY[5000::bigint, 5001], ARRAY[50::bigint, 50])".to_owned(), 40),
         ("SELECT * FROM open_dialog(1, 999999, 100000)".to_owned(), 20),
         ("SELECT block_user(1, 500000, 1000)".to_owned(), 100),
         ("SELECT unblock_user(1, 77)".to_owned(), 20),

@@ -42,7 +42,8 @@ async fn a_new_table_and_a_new_function_follow_with_the_next_migration() {
 #[tokio::test]
 async fn the_role_is_refused_what_the_statements_do_not_need() {
     let fixture = fixture().await;
-    fixture.dialog(1, 2).await;
+    let dialog = fixture.dialog(1, 2).await;
+    fixture.send(&[message(dialog, 1, Some(2), "stays")]).await;
     let owner = fixture.database.connect("messaging").await;
     owner.batch_execute("CREATE SCHEMA accounts; CREATE TABLE accounts.users (id bigint)").await.unwrap();
     let client = fixture.database.connect_as(&fixture.role, "messaging").await;
@@ -55,6 +56,9 @@ async fn the_role_is_refused_what_the_statements_do_not_need() {
         "TRUNCATE entries",
         "DELETE FROM conversations",
         "UPDATE conversations SET low_user = 3",
+        "UPDATE conversations SET cleared_seq = 1",
+        "SELECT * FROM remove_old(0, 0, 'infinity', 500, 500, false)",
+        "SELECT set_cleared(ARRAY[1::bigint], ARRAY[1::bigint])",
         "UPDATE members SET user_id = 3",
         "DELETE FROM members",
         "DELETE FROM refinery_schema_history",

@@ -76,7 +76,9 @@ fn entries_are_these() {
         ("memberRemoved", known, r#""userId":3,"userName":"Bob""#),
         ("groupRenamed", known, r#""name":"the crew""#),
         ("roleChanged", known, r#""userId":3,"userName":"Bob","role":"admin""#),
+        ("message", known, r#""content":"","deletedAt":"2026-07-28T13:20:09.896Z","receiverId":3"#),
     ];
+    assert_eq!(events().len(), expected.len());
     for (event, (kind, known, body)) in events().iter().zip(expected) {
         let frame = format!(
             r#"{{"type":"entry","event":true,"params":{{"conversationId":7,"seq":3,"kind":"{kind}",{known},{body}}}}}"#
