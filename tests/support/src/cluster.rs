@@ -19,7 +19,7 @@ use crate::key_folder::KeyFolder;
 use crate::links::{Backing, Links};
 use crate::roles::{self, Role};
 use crate::servers::servers;
-use crate::service::{Launch, PATIENCE, Service};
+use crate::service::{Launch, PATIENCE, Service, Told};
 
 /// Log lines of each process that a failed test shows.
 const SHOWN_LINES: usize = 40;
@@ -157,6 +157,25 @@ impl Cluster {
     #[must_use]
     pub fn redis_url(&self) -> String {
         self.redis.as_ref().map_or_else(|| panic!("the cluster shares Redis"), Redis::url)
+    }
+
+    /// Runs `accounts …` as an operator does.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub async fn ask_accounts(&self, arguments: &[&str]) -> Told {
+        let told = self.accounts.ask(arguments, &[]).await;
+        told.unwrap_or_else(|error| panic!("accounts {arguments:?}: {error:#}"))
+    }
+
+    /// Runs `gateway …` as an operator does who has the owner's URL.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub async fn ask_gateway(&self, arguments: &[&str]) -> Told {
+        let owner = [("GATEWAY_MIGRATE_DATABASE_URL", self.database.url_for("messaging"))];
+        let told = self.gateways[0].ask(arguments, &owner).await;
+        told.unwrap_or_else(|error| panic!("gateway {arguments:?}: {error:#}"))
     }
 
     /// Kills gateway `index` where it stands.

@@ -37,5 +37,5 @@ pub use servers::{
     Servers, private_postgres, private_postgres_with_tls, private_redis, private_redis_with_users, servers,
     standby_of,
 };
-pub use service::{PATIENCE, Service};
+pub use service::{PATIENCE, Service, Told};
 pub use tls_proxy::TlsProxy;

@@ -44,6 +44,19 @@ impl Launch {
         Ok(())
     }
 
+    /// Runs a command to its end, however that is.
+    async fn ask(&self, arguments: &[&str]) -> Result<Told> {
+        let mut command = tokio::process::Command::new(program(self.program)?);
+        command.args(arguments).env_clear().envs(self.environment.iter().cloned());
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        let output = tokio::time::timeout(PATIENCE, output).await.context("the command goes on and on")??;
+        Ok(Told {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout)?,
+            log: String::from_utf8(output.stderr)?,
+        })
+    }
+
     fn spawn(&self, arguments: &[&str]) -> Result<(Process, Arc<Log>)> {
         let mut command = Command::new(program(self.program)?);
         command.args(arguments).env_clear().envs(self.environment.iter().cloned());
@@ -51,6 +64,41 @@ impl Launch {
         let mut process = Process::spawn(self.program, &mut command, Signal::SIGKILL)?;
         let log = Log::read(process.take_stderr().context("standard error is no pipe")?);
         Ok((process, log))
+    }
+}
+
+/// What a command has told.
+#[derive(Debug)]
+pub struct Told {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub log: String,
+}
+
+impl Told {
+    /// Its answer, a JSON object a line; it must have succeeded.
+    ///
+    /// # Panics
+    /// When it has not, or told something else.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Value> {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        let line = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        self.out.lines().map(line).collect()
+    }
+
+    /// As [`Told::lines`], of which there must be one.
+    ///
+    /// # Panics
+    /// When there are more or fewer.
+    #[must_use]
+    pub fn line(&self) -> Value {
+        let mut lines = self.lines();
+        assert_eq!(lines.len(), 1, "{self:?}");
+        lines.remove(0)
     }
 }
 
@@ -80,6 +128,15 @@ impl Service {
     /// It fails; the message has its log.
     pub async fn run(&self, arguments: &[&str]) -> Result<()> {
         self.launch.finish(arguments).await
+    }
+
+    /// Runs a command of an operator with the same environment, and with `settings`.
+    pub(crate) async fn ask(&self, arguments: &[&str], settings: &[(&str, String)]) -> Result<Told> {
+        let mut launch = self.launch.clone();
+        for (key, value) in settings {
+            launch.set(key, value);
+        }
+        launch.ask(arguments).await
     }
 
     /// Where another listener than the public one and the admin's listens.

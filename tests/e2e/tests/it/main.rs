@@ -6,6 +6,7 @@
 mod accounts;
 mod admin;
 mod authority;
+mod care;
 mod delivery;
 mod devices;
 mod devices_killed;

@@ -25,6 +25,7 @@ fn entry(conversation: usize, seq: u64) -> Entry {
         created_at: None,
         client_message_id: None,
         content: None,
+        deleted_at: None,
         reply_to: None,
         receiver_id: None,
         name: None,

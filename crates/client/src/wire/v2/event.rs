@@ -107,8 +107,10 @@ pub struct Entry {
     pub created_at: Option<String>,
     /// The sender's idempotency key.
     pub client_message_id: Option<Uuid>,
-    /// Text of a message.
+    /// Text of a message; empty once it was removed.
     pub content: Option<String>,
+    /// When the text was removed, ISO 8601 UTC.
+    pub deleted_at: Option<String>,
     /// The entry that a message answers.
     pub reply_to: Option<u64>,
     /// To whom a message of a dialog went.
