@@ -1,6 +1,7 @@
 //! Messages that are removed lose their text, and nobody sees a hole.
 
 use jiff::Timestamp;
+use messenger_chassis::clock::{Clock as _, SystemClock};
 
 use super::*;
 use crate::domain::page::Limit;
@@ -53,7 +54,7 @@ impl Fixture {
 }
 
 fn month_ago() -> Timestamp {
-    Timestamp::now() - Duration::from_secs(30 * 86_400)
+    SystemClock.now() - Duration::from_secs(30 * 86_400)
 }
 
 fn bodies(entries: &[crate::domain::entry::Entry]) -> Vec<&str> {
