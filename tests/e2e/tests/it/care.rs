@@ -56,7 +56,8 @@ async fn who_is_locked_is_out_on_every_gateway_and_finds_his_messages_afterwards
     bobs.say(To::User(ann.id), "are you there?").await;
     bobs.reads("are you there?").await;
 
-    cluster.ask_accounts(&["user", "unlock", &id, "--json"]).await.line();
+    let unlocked = cluster.ask_accounts(&["user", "unlock", &id, "--json"]).await.line();
+    assert!(unlocked["lockedAt"].is_null(), "{unlocked}");
     let login = people.accounts.log_in(&ann.email, &SecretString::from(PASSWORD)).await.unwrap();
     let mut back = crate::revocation::open(&cluster, 1, &login.token).await.unwrap();
     let history =
