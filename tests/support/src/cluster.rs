@@ -1,13 +1,14 @@
 //! The whole system as a client meets it: one accounts service and several gateways, as real processes on a database
 //! and channels of their own.
 
+mod restore;
 mod settings;
 
 use std::io::Write as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use messenger_backing::{Postgres, PostgresServer, Redis, RedisServer};
 use nix::sys::signal::Signal;
 use tokio_postgres::Client;
@@ -57,6 +58,7 @@ pub struct Cluster {
     _keys: KeyFolder,
     _authority: Option<Authority>,
     database: Database,
+    roles: [Role; 2],
     redis: Option<Redis>,
 }
 
@@ -334,6 +336,7 @@ async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         _keys: keys,
         _authority: authority,
         database,
+        roles,
         redis: options.redis,
     };
     for service in cluster.services() {
@@ -357,10 +360,8 @@ async fn empty(postgres: &Postgres) -> Result<[Role; 2]> {
     let admin = connect(&postgres.admin_url()).await?;
     admin.batch_execute(&format!("DROP DATABASE IF EXISTS {OWN_DATABASE} WITH (FORCE)")).await?;
     admin.batch_execute(&format!("DROP ROLE IF EXISTS {}", roles::NAMES.join(", "))).await?;
-    admin.batch_execute(&format!("CREATE DATABASE {OWN_DATABASE}")).await.context("create the database")?;
     let [accounts, gateway] = roles::NAMES;
     let made = [Role::new(accounts.to_owned())?, Role::new(gateway.to_owned())?];
-    let client = connect(&postgres.url(OWN_DATABASE)).await?;
-    roles::make(&client, OWN_DATABASE, [&made[0], &made[1]]).await?;
+    restore::create(postgres, &made).await?;
     Ok(made)
 }

@@ -34,8 +34,8 @@ pub use privileges::{exceptions, permitted, privileges};
 pub use redis_group::RedisGroup;
 pub use roles::Role;
 pub use servers::{
-    Servers, private_postgres, private_postgres_with_tls, private_redis, private_redis_with_users, servers,
-    standby_of,
+    Servers, private_place, private_postgres, private_postgres_with_tls, private_redis,
+    private_redis_with_users, servers, standby_of,
 };
 pub use service::{PATIENCE, Service};
 pub use tls_proxy::TlsProxy;

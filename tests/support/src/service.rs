@@ -74,6 +74,11 @@ impl Service {
         Ok(Self { launch, process, log, earlier: Vec::new(), http, admin })
     }
 
+    /// Changes the environment of what is started from now on.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.launch.set(key, value);
+    }
+
     /// Runs a subcommand of the same program with the same environment to its end.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The process of our own PostgreSQL.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -126,6 +126,10 @@ impl PostgresServer {
 
     pub(super) fn place(&self) -> &Place {
         &self.place
+    }
+
+    pub(super) fn bin(&self) -> Result<PathBuf> {
+        self.binaries.bin()
     }
 
     pub(super) fn password(&self) -> &str {
