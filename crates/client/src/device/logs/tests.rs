@@ -112,7 +112,7 @@ impl World {
     fn connect(&mut self) {
         self.queue.clear();
         self.answer = None;
-        self.device.connected(self.log.len().to_string());
+        self.device.connected(None, self.log.len().to_string());
         self.ask();
     }
 

@@ -36,6 +36,9 @@ pub struct Hello {
     pub user_id: i64,
     /// Silence after which the server pings, milliseconds.
     pub heartbeat_ms: u64,
+    /// The life of the log: another one than at the connection before means that it was restored from a backup. None of a
+    /// server that does not tell.
+    pub epoch: Option<Uuid>,
     /// The mark to resume from once this connection has resumed.
     pub sync: String,
     /// ISO 8601 UTC.
