@@ -13,6 +13,7 @@ use messenger_chassis::admin::{self, Readiness};
 use messenger_chassis::clock::{Clock, SystemClock};
 use messenger_chassis::http::{HttpLimits, bind, serve as serve_http};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
+use messenger_chassis::postgres::PostgresConfig;
 use messenger_chassis::telemetry::Telemetry;
 use messenger_chassis::{migrate, postgres};
 use tokio::sync::{Semaphore, watch};
@@ -29,8 +30,13 @@ use crate::hub::{EndedLimits, Hub};
 use crate::isolation::{self, Probe};
 use crate::lanes::Lanes;
 use crate::pause;
-use crate::store::{GRANTS, Store, migrations};
+use crate::store::{Begun, GRANTS, Life, Store, StoreConfig, migrations};
 use crate::usecase::Messenger;
+
+/// Rows that one statement of `epoch advance` changes at most.
+const EPOCH_BATCH: i64 = 10_000;
+/// What such a statement may take.
+const EPOCH_STEP: Duration = Duration::from_secs(60);
 
 /// Serves until a signal, or until something essential has failed.
 ///
@@ -42,6 +48,9 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let private = bind("admin", config.admin).context("GATEWAY_ADMIN_ADDR")?;
     let connection = postgres::connection_config(&config.postgres).context("GATEWAY_DATABASE_URL")?;
     migrate::verify(&connection, &migrations::runner()).await.context("check the schema")?;
+    if store(&config)?.epoch().await.context("read the epoch")?.is_unfinished {
+        anyhow::bail!("the log has not begun its epoch to the end: run `gateway epoch advance` again");
+    }
     let tasks = lifecycle.tasks().clone();
     telemetry.keep_up(&tasks);
     let (handshakes, readiness) = build(&config, &tasks)?;
@@ -72,6 +81,33 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Shows the life of the log, or begins another one, as whoever migrates. To be done after the log was restored to an
+/// earlier moment, and before anybody serves it.
+///
+/// # Errors
+/// The database cannot be reached; what was done stays, and is gone on with by the next call.
+pub async fn epoch(config: &Config, verb: Option<&str>) -> anyhow::Result<String> {
+    let database = PostgresConfig { statement: EPOCH_STEP, ..config.migrate.database(&config.postgres) };
+    let connection = postgres::connection_config(&database).context("GATEWAY_MIGRATE_DATABASE_URL")?;
+    migrate::verify(&connection, &migrations::runner()).await.context("check the schema")?;
+    let pool = postgres::pool(&database).context("GATEWAY_MIGRATE_DATABASE_URL")?;
+    let store = Store::new(pool, StoreConfig { call: EPOCH_STEP * 2 });
+    match verb {
+        Some("show") => {
+            let Life { number, id, began_at, is_unfinished } =
+                store.epoch().await.context("read the epoch")?;
+            let rest = if is_unfinished { ", not finished: run `gateway epoch advance` again" } else { "" };
+            Ok(format!("epoch {number}, {id}, since {began_at}{rest}"))
+        }
+        Some("advance") => {
+            let Begun { number, id, mended } =
+                store.begin_epoch(EPOCH_BATCH).await.context("run `gateway epoch advance` again")?;
+            Ok(format!("epoch {number}, {id}, has begun; {mended} entries had labels of another server"))
+        }
+        _ => anyhow::bail!("usage: gateway epoch show | advance"),
+    }
+}
+
 /// Checks what `serve` would stumble over without connecting to anything.
 ///
 /// # Errors
@@ -85,12 +121,15 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn store(config: &Config) -> anyhow::Result<Store> {
+    Ok(Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store))
+}
+
 fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readiness)> {
     let sabotage = config.delivery.sabotage;
     sabotage.announce();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store)
-        .sabotaged(sabotage);
+    let store = store(config)?.sabotaged(sabotage);
     let accounts = Accounts::new(&config.directory)?;
     let keys = Arc::new(KeyRing::default());
     refresh_keys(accounts.clone(), Arc::clone(&keys), config.directory.keys_interval, tasks);

@@ -13,7 +13,7 @@ use messenger_gateway::config::Config;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: gateway serve | migrate | ready | check-config";
+const USAGE: &str = "usage: gateway serve | migrate | epoch | ready | check-config";
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
@@ -27,6 +27,10 @@ fn run() -> anyhow::Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
         Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Some("epoch") => start(async |config, _| {
+            let verb = std::env::args().nth(2);
+            print(&app::epoch(&config, verb.as_deref()).await?)
+        }),
         Some("ready") => ready(),
         Some("check-config") => check_config(),
         _ => anyhow::bail!(USAGE),
@@ -57,7 +61,11 @@ async fn ready() -> anyhow::Result<ExitCode> {
 fn check_config() -> anyhow::Result<ExitCode> {
     let (config, keys) = read().context(Misconfigured)?;
     app::check(&config).context(Misconfigured)?;
-    writeln!(std::io::stdout().lock(), "{}", messenger_chassis::env::table(&keys))?;
+    print(&messenger_chassis::env::table(&keys))
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stdout().lock(), "{text}")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -28,7 +28,6 @@ use crate::domain::error::GatewayError;
 use crate::domain::event::Author;
 use crate::domain::greeting::Greeting;
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::sync::Sync;
 use crate::session::{Opening, Renewal, Renewed, Session};
 
 /// Seconds after which a client that found no room should come again.
@@ -145,7 +144,8 @@ fn opening(
         node: handshakes.node.clone(),
         user: identity.user,
         heartbeat_ms: u64::try_from(session.ping_after.as_millis()).unwrap_or(u64::MAX),
-        sync: Sync(attachment.since()),
+        epoch: attachment.epoch(),
+        sync: attachment.since(),
         server_time: now,
         expires_at: identity.expires_at,
         content_bytes: session.limits.content_bytes,

@@ -6,6 +6,8 @@ DECLARE
 BEGIN
     -- A block is there or not.
     EXECUTE format('REVOKE UPDATE ON blocks FROM %s', v_role);
+    -- Who serves does not say when the log was restored.
+    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON log_epoch FROM %s', v_role);
     -- The log grows, and nothing of it changes or goes.
     EXECUTE format('REVOKE UPDATE, DELETE ON entries FROM %s', v_role);
     EXECUTE format('REVOKE UPDATE, DELETE ON conversations, members FROM %s', v_role);

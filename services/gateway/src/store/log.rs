@@ -6,6 +6,7 @@ use super::rows::{entry_columns, log_row};
 use super::{Store, StoreError};
 use crate::domain::entry::{Entry, Head};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
+use crate::domain::sync::Epoch;
 
 pub(super) const ENTRIES_BETWEEN: &str = concat!(
     "SELECT ",
@@ -15,8 +16,8 @@ pub(super) const ENTRIES_BETWEEN: &str = concat!(
 /// Labels never fall along a log, so the walk back from its end stops at the first one before the cursor.
 pub(super) const POSITION_BEFORE: &str = "SELECT e.seq FROM entries e \
      WHERE e.conversation_id = $1 AND e.xid < $2::bigint::text::xid8 ORDER BY e.seq DESC LIMIT 1";
-pub(super) const SWEEP: &str =
-    "SELECT cursor, behind, conversation_id, seq, sender_id, recipient_id FROM sweep($1, $2)";
+pub(super) const SWEEP: &str = "SELECT s.cursor, s.behind, s.conversation_id, s.seq, s.sender_id, s.recipient_id, e.id, e.tag \
+     FROM log_epoch e, LATERAL sweep($1, $2) s";
 
 /// The first one by the index of the tail. What a restored log has from the future of its own server does not count: no
 /// sweep will come to it for long. An age below zero is that of a clock that was set back.
@@ -89,14 +90,15 @@ impl Store {
     }
 
     /// What has been committed since the transaction id `from`, a bounded part of it; without
-    /// one only where to begin.
+    /// one only where to begin. And in which life of the log.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn sweep(&self, from: Option<Xid>) -> Result<Sweep, StoreError> {
+    pub async fn sweep(&self, from: Option<Xid>) -> Result<(Epoch, Sweep), StoreError> {
         let rows = self.rows(SWEEP, &[&from.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?;
         let first = rows.first().ok_or(StoreError::Internal)?;
         let (cursor, caught_up) = (Xid(first.try_get(0)?), !first.try_get::<_, bool>(1)?);
+        let epoch = Epoch { id: first.try_get(6)?, tag: first.try_get(7)? };
         let mut heads = Vec::with_capacity(rows.len());
         for row in &rows {
             if let Some(conversation) = row.try_get::<_, Option<i64>>(2)? {
@@ -109,6 +111,6 @@ impl Store {
                 });
             }
         }
-        Ok(Sweep { cursor, caught_up, heads })
+        Ok((epoch, Sweep { cursor, caught_up, heads }))
     }
 }

@@ -24,10 +24,10 @@ use crate::domain::page::Cursor;
 use crate::domain::reply::{
     Blocked, ConversationKind, Place, Receipt, Reply, Resumed, Role, Summary, Watermarks, With,
 };
-use crate::domain::sync::Bookmark;
+use crate::domain::sync::{Bookmark, Epoch};
 
 /// Where a page of what was missed has ended.
-const BOOKMARK: Bookmark = Bookmark { xid: Xid(48_220), conversation: ConversationId(7) };
+const BOOKMARK: Bookmark = Bookmark { xid: Xid(48_220), conversation: ConversationId(7), epoch: None };
 const LIMITS: Limits = Limits { content_bytes: 64 };
 const KEY: &str = "0190b7c6-5f2e-7c3a-9d0e-3f6f0b6b1a11";
 
@@ -193,6 +193,7 @@ fn greeting() -> Greeting {
         node: "n".to_owned(),
         user: UserId(2),
         heartbeat_ms: 25_000,
+        epoch: Epoch { id: Uuid::from_u128(7), tag: None },
         sync: "x48213".parse().expect("a mark"),
         server_time: time(),
         expires_at: time(),

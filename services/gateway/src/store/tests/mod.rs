@@ -4,6 +4,7 @@ mod alone;
 mod blocks;
 mod comeback;
 mod conversations;
+mod epoch;
 mod groups;
 mod lag;
 mod lists;
@@ -29,6 +30,7 @@ use super::*;
 use crate::domain::content::GroupName;
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::domain::page::Page;
+use crate::domain::sync::Sync;
 
 const MANY: i64 = 1_000;
 
@@ -88,7 +90,7 @@ impl Fixture {
         let newest = client.query_one("SELECT pg_current_xact_id()::text::bigint", &[]).await.unwrap().get(0);
         let passed = async {
             loop {
-                let cursor = self.store.sweep(None).await.unwrap().cursor;
+                let cursor = self.store.sweep(None).await.unwrap().1.cursor;
                 if cursor > Xid(newest) {
                     return cursor;
                 }
@@ -103,7 +105,7 @@ impl Fixture {
         let horizon = self.horizon().await;
         let mut all = Sweep { cursor: start, caught_up: false, heads: Vec::new() };
         while all.cursor < horizon {
-            let swept = self.store.sweep(Some(all.cursor)).await.unwrap();
+            let (_, swept) = self.store.sweep(Some(all.cursor)).await.unwrap();
             (all.cursor, all.caught_up) = (swept.cursor, swept.caught_up);
             all.heads.extend(swept.heads);
         }
@@ -128,6 +130,11 @@ fn message(conversation: ConversationId, sender: i64, recipient: Option<i64>, te
         content: Arc::from(text),
         target: None,
     }
+}
+
+/// A mark of a log that was never restored.
+const fn sync_at(xid: Xid) -> Sync {
+    Sync { xid, epoch: None }
 }
 
 fn page(limit: i64, number: i64) -> Page {
@@ -174,6 +181,11 @@ async fn every_statement_fits_the_schema() {
         log::OLDEST_UNSWEPT,
         log::POSITION_BEFORE,
         log::SWEEP,
+        epoch::PRESENT,
+        epoch::BEGIN,
+        epoch::MEND_ENTRIES,
+        epoch::MEND_CONVERSATIONS,
+        epoch::MENDED,
     ] {
         client.prepare(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }

@@ -9,6 +9,7 @@ const TABLES: &[&str] = &[
     "blocks: SELECT INSERT DELETE",
     "conversations: SELECT INSERT UPDATE(name last_seq last_message_seq last_entry_at last_message_at last_xid deleted_at blocked)",
     "entries: SELECT INSERT",
+    "log_epoch: SELECT",
     "members: SELECT INSERT UPDATE(role joined_seq joined_at left_seq read_seq delivered_seq muted_until)",
     "refinery_schema_history: SELECT",
 ];
@@ -57,6 +58,9 @@ async fn the_role_is_refused_what_the_statements_do_not_need() {
         "UPDATE conversations SET low_user = 3",
         "UPDATE members SET user_id = 3",
         "DELETE FROM members",
+        "UPDATE log_epoch SET number = 7",
+        "DELETE FROM log_epoch",
+        "SELECT begin_epoch()",
         "DELETE FROM refinery_schema_history",
         "UPDATE refinery_schema_history SET checksum = ''",
         "CREATE TABLE mine (id int)",

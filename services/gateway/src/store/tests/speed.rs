@@ -8,7 +8,6 @@ use futures_util::future::{join_all, try_join_all};
 use super::*;
 use crate::domain::command::{Mark, MarkKind};
 use crate::domain::page::Limit;
-use crate::domain::sync::Sync;
 
 const DIALOGS: i64 = 10_000;
 const CONNECTIONS: i64 = 8;
@@ -55,8 +54,8 @@ async fn milliseconds_of_reads() {
     let fixture = fixture().await;
     let client = fixture.database.connect("messaging").await;
     client.batch_execute(plans::FILL).await.unwrap();
-    let (store, user, all) = (&fixture.store, UserId(1), Some(Sync(Xid(0))));
-    let now = Sync(fixture.horizon().await);
+    let (store, user, all) = (&fixture.store, UserId(1), Some(sync_at(Xid(0))));
+    let now = sync_at(fixture.horizon().await);
     let heads = store.resume_heads(user, all, &[], None).await.unwrap().heads;
     let positions: Vec<_> = heads.iter().map(|head| (head.conversation, Seq(48))).collect();
     let stretches: Vec<_> = heads[..40]
