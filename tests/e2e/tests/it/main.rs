@@ -20,6 +20,7 @@ mod redis;
 mod renewal;
 mod rest;
 mod restart;
+mod restore;
 mod revocation;
 mod seed;
 mod socket;
