@@ -4,6 +4,7 @@ pub mod env;
 pub mod secrets;
 
 pub mod clock;
+pub mod files;
 pub mod lifecycle;
 
 pub mod admin;

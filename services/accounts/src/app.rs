@@ -11,7 +11,7 @@ use messenger_chassis::clock::{Clock, SystemClock};
 use messenger_chassis::http::{HttpLimits, bind};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
 use messenger_chassis::telemetry::Telemetry;
-use messenger_chassis::{migrate, postgres};
+use messenger_chassis::{files, migrate, postgres};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -37,6 +37,7 @@ const SESSIONS_BATCH: u16 = 1_000;
 /// The service cannot start; the context says which step failed.
 pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitCode> {
     let lifecycle = Lifecycle::new().context("install the signal handlers")?;
+    files::raise_limit();
     let listeners = Listeners::bind(&config.listen)?;
     let connection = postgres::connection_config(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
     migrate::verify(&connection, &migrations::migrations::runner()).await.context("check the schema")?;

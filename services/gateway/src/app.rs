@@ -14,7 +14,7 @@ use messenger_chassis::clock::{Clock, SystemClock};
 use messenger_chassis::http::{HttpLimits, bind, serve as serve_http};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
 use messenger_chassis::telemetry::Telemetry;
-use messenger_chassis::{migrate, postgres};
+use messenger_chassis::{files, migrate, postgres};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,7 @@ use crate::usecase::Messenger;
 /// The service cannot start; the context says which step failed.
 pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitCode> {
     let lifecycle = Lifecycle::new().context("install the signal handlers")?;
+    files::raise_limit();
     let public = bind("http", config.http).context("GATEWAY_HTTP_ADDR")?;
     let private = bind("admin", config.admin).context("GATEWAY_ADMIN_ADDR")?;
     let connection = postgres::connection_config(&config.postgres).context("GATEWAY_DATABASE_URL")?;
