@@ -10,6 +10,7 @@ use crate::console::Console;
 use crate::interrupt::Interrupt;
 use crate::project::{Project, succeed, variable};
 use crate::supply;
+use crate::system::find_or_install_proxy;
 
 /// What needs no server.
 pub(crate) fn check(project: &Project, console: &Console) -> Result<()> {
@@ -64,6 +65,8 @@ impl<'a> Steps<'a> {
             succeed(project.cargo().args(["test", "--workspace", "--no-run"]), interrupt)
         })?;
         let console = self.console;
+        // Tests put it before real gateways; without it they say so, and fail in continuous integration.
+        find_or_install_proxy(*console);
         self.step("tests", |interrupt| {
             let place = project.home()?.claim_any("test")?;
             let say = |text: &str| console.step(text);

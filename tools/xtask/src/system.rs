@@ -17,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::project::{Profile, Project};
 
 use part::Part;
+pub(crate) use proxy::find_or_install as find_or_install_proxy;
 pub(crate) use servers::{Needs, Servers, prepare};
 pub(crate) use services::Addresses;
 #[cfg(test)]

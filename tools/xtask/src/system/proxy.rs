@@ -18,7 +18,7 @@ const FILES_ITSELF: u64 = 200;
 const INSTALL: [&[&str]; 2] = [&["update"], &["install", "--yes", "--no-install-recommends", "haproxy"]];
 
 /// The program, if this machine has it or can get it; the system also runs without.
-pub(super) fn find_or_install(console: Console) -> Option<PathBuf> {
+pub(crate) fn find_or_install(console: Console) -> Option<PathBuf> {
     if let Some(program) = find() {
         return Some(program);
     }
