@@ -176,7 +176,7 @@ async fn an_address_has_its_share_of_connections_handshakes_and_requests() {
     };
     match refused {
         ConnectError::Refused { status: 429, body } => {
-            assert!(body.contains("too_many_connections"), "{body}")
+            assert!(body.contains("too_many_connections"), "{body}");
         }
         other => panic!("{other}"),
     }

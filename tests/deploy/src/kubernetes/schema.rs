@@ -42,8 +42,7 @@ struct Endpoint {
 
 /// Why the object is none of its kind.
 fn problem(object: &Value) -> Option<String> {
-    let kind = (object["apiVersion"].as_str()?, object["kind"].as_str()?);
-    match kind {
+    match (object["apiVersion"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap_or_default()) {
         ("v1", "Namespace") => read::<Namespace>(object),
         ("v1", "ServiceAccount") => read::<ServiceAccount>(object),
         ("v1", "Service") => read::<Service>(object),
@@ -66,23 +65,23 @@ fn read<T: DeserializeOwned + Serialize>(object: &Value) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     let again = serde_json::to_value(known).expect("JSON");
-    let unknown = lost(object, &again, String::new()).map(|at| format!("{at} is unknown"));
-    unknown.or_else(|| lost(&again, object, String::new()).map(|at| format!("{at} is missing")))
+    let unknown = lost(object, &again, "").map(|at| format!("{at} is unknown"));
+    unknown.or_else(|| lost(&again, object, "").map(|at| format!("{at} is missing")))
 }
 
 /// The first thing that the one has and the other has not.
-fn lost(object: &Value, again: &Value, path: String) -> Option<String> {
+fn lost(object: &Value, again: &Value, path: &str) -> Option<String> {
     match (object, again) {
         (Value::Object(fields), Value::Object(known)) => fields.iter().find_map(|(name, field)| {
             let path = format!("{path}/{name}");
             match known.get(name) {
-                Some(again) => lost(field, again, path),
+                Some(again) => lost(field, again, &path),
                 None => Some(path),
             }
         }),
         (Value::Array(items), Value::Array(known)) if items.len() == known.len() => {
             let pairs = items.iter().zip(known).enumerate();
-            pairs.map(|(n, (item, again))| lost(item, again, format!("{path}/{n}"))).find_map(|lost| lost)
+            pairs.map(|(n, (item, again))| lost(item, again, &format!("{path}/{n}"))).find_map(|lost| lost)
         }
         (one, other) if one == other => None,
         (one, other) => Some(format!("{path} as {one} beside {other}")),
