@@ -11,10 +11,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::Metrics;
 
 /// A check that takes longer than this has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -77,7 +78,7 @@ impl Readiness {
 }
 
 /// The routes of the admin listener.
-pub fn router(readiness: Readiness, metrics: PrometheusHandle) -> Router {
+pub fn router(readiness: Readiness, metrics: Metrics) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(async |State(readiness): State<Readiness>| readiness.report().await))
@@ -163,7 +164,7 @@ mod tests {
     async fn ask(readiness: Readiness) -> Result<(), NotReady> {
         let listener = bind("admin", SocketAddr::from(([0, 0, 0, 0], 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        let metrics = Metrics::unrecorded();
         let tasks = Tasks::new();
         tasks.spawn(
             "admin",

@@ -189,6 +189,21 @@ fn parameters(config: &PostgresConfig) -> Result<Config, BadUrl> {
     Ok(parsed)
 }
 
+/// Sets the gauges of the pool: connections in use and idle, the most there may be, and who waits for one.
+pub fn gauges(pool: &Pool) -> impl Fn() + Send + Sync + 'static {
+    let pool = pool.clone();
+    move || {
+        let status = pool.status();
+        let set = |state: &'static str, count: usize| {
+            metrics::gauge!("postgres_connections", "state" => state).set(count as f64);
+        };
+        set("used", status.size.saturating_sub(status.available));
+        set("idle", status.available);
+        metrics::gauge!("postgres_connections_max").set(status.max_size as f64);
+        metrics::gauge!("postgres_connections_waited_for").set(status.waiting as f64);
+    }
+}
+
 /// A bounded pool; nothing is connected yet.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use messenger_chassis::admin::{self, Readiness};
 use messenger_chassis::clock::{Clock, SystemClock};
 use messenger_chassis::http::{HttpLimits, bind};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
-use messenger_chassis::telemetry::Telemetry;
+use messenger_chassis::telemetry::{Metrics, Telemetry};
 use messenger_chassis::{migrate, postgres};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
@@ -31,6 +31,13 @@ const SESSIONS_USAGE: &str = "usage: accounts sessions end USER_ID | accounts se
 /// Log-ins that one statement ends.
 const SESSIONS_BATCH: u16 = 1_000;
 
+/// Counters that can be seen before they have counted anything.
+const COUNTERS: [&str; 3] =
+    ["accounts_refresh_reuse_total", "accounts_throttle_alone_total", "http_connections_refused_total"];
+
+/// Gauges that can be seen before they were set.
+const GAUGES: [&str; 2] = ["accounts_password_hashes_active", "accounts_password_hashes_waiting"];
+
 /// Serves until a signal, or until something essential has failed.
 ///
 /// # Errors
@@ -41,7 +48,8 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let connection = postgres::connection_config(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
     migrate::verify(&connection, &migrations::migrations::runner()).await.context("check the schema")?;
     telemetry.keep_up(lifecycle.tasks());
-    let app = App::build(&config, Arc::new(SystemClock), lifecycle.tasks())?;
+    telemetry.metrics().begin_at_zero(&COUNTERS, &GAUGES);
+    let app = App::build(&config, Arc::new(SystemClock), telemetry.metrics(), lifecycle.tasks())?;
     app.run(&config, listeners, &telemetry, lifecycle.tasks())?;
     let code = lifecycle.run(config.stop_deadline).await;
     telemetry.stop();
@@ -157,8 +165,14 @@ struct App {
 }
 
 impl App {
-    fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &Tasks) -> anyhow::Result<Self> {
+    fn build(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
         let pool = postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
+        metrics.observe(postgres::gauges(&pool));
         let notices = match &config.redis_url {
             Some(url) => Notices::start(url.expose_secret(), &config.redis_prefix, tasks)
                 .context("ACCOUNTS_REDIS_URL")?,
@@ -202,7 +216,7 @@ impl App {
         let (accounts, limits) = (self.accounts.clone(), config.requests);
         let rest = http::router(accounts, limits, config.http.trusted.clone(), &config.cors)
             .context("write the OpenAPI document")?;
-        let admin = admin::router(self.readiness, telemetry.metrics());
+        let admin = admin::router(self.readiness, telemetry.metrics().clone());
         let serve = messenger_chassis::http::serve;
         tasks.spawn_essential("http", serve(listeners.http, rest, config.http.clone(), tasks.clone()));
         tasks.spawn_essential("admin", serve(listeners.admin, admin, HttpLimits::default(), tasks.clone()));

@@ -13,7 +13,7 @@ use messenger_chassis::admin::{self, Readiness};
 use messenger_chassis::clock::{Clock, SystemClock};
 use messenger_chassis::http::{HttpLimits, bind, serve as serve_http};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
-use messenger_chassis::telemetry::Telemetry;
+use messenger_chassis::telemetry::{Metrics, Telemetry};
 use messenger_chassis::{migrate, postgres};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,41 @@ use crate::pause;
 use crate::store::{GRANTS, Store, migrations};
 use crate::usecase::Messenger;
 
+/// Counters that can be seen before they have counted anything.
+const COUNTERS: [&str; 22] = [
+    "gateway_batch_retries_total",
+    "gateway_conversations_parked_total",
+    "gateway_deliveries_total",
+    "gateway_directory_asked_total",
+    "gateway_directory_overflow_total",
+    "gateway_gaps_total",
+    "gateway_handshakes_total",
+    "gateway_held_spills_total",
+    "gateway_holes_filled_total",
+    "gateway_inputs_dropped_total",
+    "gateway_isolated_closes_total",
+    "gateway_lease_waits_total",
+    "gateway_pauses_total",
+    "gateway_requests_total",
+    "gateway_rings_dropped_total",
+    "gateway_rings_unreadable_total",
+    "gateway_sends_refused_total",
+    "gateway_session_panics_total",
+    "gateway_sessions_ended_total",
+    "gateway_slow_closes_total",
+    "gateway_tracks_evicted_total",
+    "http_connections_refused_total",
+];
+
+/// Gauges that can be seen before they were set.
+const GAUGES: [&str; 5] = [
+    "gateway_bus_healthy",
+    "gateway_ended_sessions",
+    "gateway_held_bytes",
+    "gateway_sockets",
+    "gateway_tracked_conversations",
+];
+
 /// Serves until a signal, or until something essential has failed.
 ///
 /// # Errors
@@ -44,8 +79,9 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     migrate::verify(&connection, &migrations::runner()).await.context("check the schema")?;
     let tasks = lifecycle.tasks().clone();
     telemetry.keep_up(&tasks);
-    let (handshakes, readiness) = build(&config, &tasks)?;
-    let admin = admin::router(readiness, telemetry.metrics());
+    telemetry.metrics().begin_at_zero(&COUNTERS, &GAUGES);
+    let (handshakes, readiness) = build(&config, &tasks, telemetry.metrics())?;
+    let admin = admin::router(readiness, telemetry.metrics().clone());
     let router = http::router(Arc::new(handshakes));
     tasks.spawn_essential("http", serve_http(public, router, config.http_limits.clone(), tasks.clone()));
     tasks.spawn_essential("admin", serve_http(private, admin, HttpLimits::default(), tasks.clone()));
@@ -85,21 +121,24 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readiness)> {
+fn build(config: &Config, tasks: &Tasks, metrics: &Metrics) -> anyhow::Result<(Handshakes, Readiness)> {
     let sabotage = config.delivery.sabotage;
     sabotage.announce();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::new(postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?, config.store)
-        .sabotaged(sabotage);
+    let pool = postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?;
+    metrics.observe(postgres::gauges(&pool));
+    let store = Store::new(pool, config.store).sabotaged(sabotage);
     let accounts = Accounts::new(&config.directory)?;
     let keys = Arc::new(KeyRing::default());
     refresh_keys(accounts.clone(), Arc::clone(&keys), config.directory.keys_interval, tasks);
-    let directory: Arc<dyn Directory> =
-        Arc::new(GrpcDirectory::start(accounts.clone(), &config.directory, tasks));
+    let directory = GrpcDirectory::start(accounts.clone(), &config.directory, tasks);
+    metrics.observe(directory.gauge());
+    let directory: Arc<dyn Directory> = Arc::new(directory);
 
     let ended = EndedLimits { keep: config.tokens.outlives(), sessions: config.ended_sessions };
     let hub = Hub::new(config.outbox, config.sockets_per_user, ended).limited(config.rates);
     let hub = Arc::new(hub);
+    metrics.observe(hub.gauge());
     let (bus, driver) = RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
     let bus: Arc<dyn Bus> = Arc::new(bus);
     let delivery = Delivery::start(
@@ -119,6 +158,7 @@ fn build(config: &Config, tasks: &Tasks) -> anyhow::Result<(Handshakes, Readines
         tasks,
     );
     let lanes = Lanes::start(config.lanes, &store, &delivery, tasks);
+    metrics.observe(lanes.gauge());
     let probes = probes(&bus, &store, &accounts);
     tasks.spawn(
         "isolation",

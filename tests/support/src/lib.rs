@@ -24,7 +24,7 @@ mod tls_proxy;
 
 pub use certificates::{Authority, Certificate};
 pub use cluster::{Cluster, ClusterOptions};
-pub use collector::{Collector, Span};
+pub use collector::{Collector, Point, Span};
 pub use database::{TestDatabase, database};
 pub use dice::Dice;
 pub use http::get;

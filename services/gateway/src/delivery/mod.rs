@@ -6,6 +6,7 @@
 mod broadcast;
 mod config;
 mod cursor;
+mod figures;
 mod gate;
 mod held;
 mod lag;
@@ -37,6 +38,7 @@ use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
 
 use cursor::Handed;
+use figures::Arrival;
 use memberships::Memberships;
 use worker::{Input, Worker};
 
@@ -150,8 +152,9 @@ impl Delivery {
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
     pub fn committed(&self, event: Event, trace: Option<String>) {
+        let arrival = Arrival::Committed(Instant::now());
         self.context.bus.ring(&channels_of(&event.entry), &event, trace.as_deref());
-        self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
+        self.offer(event.entry.conversation, Input::Event(Arc::new(event), arrival, trace.map(Into::into)));
     }
 
     /// Tells of a watermark that has moved: here at once, elsewhere by ring. Never waits.
@@ -230,7 +233,9 @@ impl Delivery {
 impl Listener for Delivery {
     fn rang(&self, rung: Rung, trace: Option<Box<str>>) {
         match rung {
-            Rung::Event(event) => self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace)),
+            Rung::Event(event) => {
+                self.offer(event.entry.conversation, Input::Event(Arc::new(event), Arrival::Rung, trace));
+            }
             Rung::Head(head) => self.offer(head.conversation, Input::Head(head)),
             Rung::Watermark(watermark) => {
                 self.offer(watermark.mark.conversation, Input::Watermark(watermark));

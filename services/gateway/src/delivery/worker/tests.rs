@@ -54,7 +54,8 @@ fn event(dialog: i64, seq: i64) -> Input {
         body: "x".repeat(BODY).into(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    Input::Event(Arc::new(Event { entry, author: Author::default(), subject: Author::default() }), None)
+    let event = Event { entry, author: Author::default(), subject: Author::default() };
+    Input::Event(Arc::new(event), Arrival::Rung, None)
 }
 
 fn swept_head(dialog: i64, seq: i64) -> Input {
