@@ -1,5 +1,5 @@
 //! Holds what is deployed and documented against the programs themselves, so that neither can drift: the compose file,
-//! the image, HAProxy's configuration and the tables of keys. There is nothing here but tests.
+//! the image, HAProxy's configuration, alerts and dashboard, and the tables of keys and metrics. There is nothing here but tests.
 //!
 //! The programs are run, not imported; they are those that cargo has put beside this test. No Docker is needed.
 
@@ -15,6 +15,8 @@ mod haproxy;
 mod image;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod observability;
 #[cfg(test)]
 mod programs;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use messenger_backing::{Durability, Postgres, PostgresOptions, Redis, RedisOptio
 
 use crate::arrows;
 use crate::console::Console;
+use crate::debian;
 use crate::interrupt::Interrupt;
 use crate::project::{Project, succeed, variable};
 use crate::supply;
@@ -64,6 +65,8 @@ impl<'a> Steps<'a> {
             succeed(project.cargo().args(["test", "--workspace", "--no-run"]), interrupt)
         })?;
         let console = self.console;
+        // Whoever cannot do without it says so.
+        let _ = debian::find_or_install("promtool", "prometheus", *console);
         self.step("tests", |interrupt| {
             let place = project.home()?.claim_any("test")?;
             let say = |text: &str| console.step(text);

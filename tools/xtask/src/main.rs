@@ -6,6 +6,7 @@ mod chaos;
 mod check;
 mod conformance;
 mod console;
+mod debian;
 mod fuzz;
 mod interrupt;
 mod packages;

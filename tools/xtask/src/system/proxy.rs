@@ -1,38 +1,22 @@
-//! HAProxy: found, installed where that is possible, configured.
+//! HAProxy: found or installed, and configured.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::unistd::geteuid;
 
 use crate::console::Console;
+use crate::debian;
 use crate::system::{Addresses, Setup};
 
-/// Folders of system programs that the `PATH` of a normal user often lacks.
-const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
 const CONNECTIONS_MAX: u64 = 20_000;
 const FILES_ITSELF: u64 = 200;
-const INSTALL: [&[&str]; 2] = [&["update"], &["install", "--yes", "--no-install-recommends", "haproxy"]];
 
 /// The program, if this machine has it or can get it; the system also runs without.
 pub(super) fn find_or_install(console: Console) -> Option<PathBuf> {
-    if let Some(program) = find() {
-        return Some(program);
-    }
-    if !geteuid().is_root() || which("apt-get").is_none() {
-        return None;
-    }
-    console.step("installing HAProxy with apt-get");
-    for arguments in INSTALL {
-        if let Err(error) = apt_get(arguments) {
-            console.step(&format!("HAProxy could not be installed ({error:#}); going on without it"));
-            return None;
-        }
-    }
-    find()
+    debian::find_or_install("haproxy", "haproxy", console)
 }
 
 /// The program's command line, in the foreground, as our child.
@@ -67,32 +51,6 @@ fn server_list(addresses: &Addresses) -> Result<String> {
         )?;
     }
     Ok(text)
-}
-
-fn find() -> Option<PathBuf> {
-    which("haproxy")
-}
-
-fn which(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
-}
-
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let output = Command::new("apt-get")
-        .args(["-o", "Acquire::http::Timeout=20", "-o", "DPkg::Lock::Timeout=60", "--quiet"])
-        .args(arguments)
-        // The package would start a server of its own; in this run level it does not.
-        .envs([("DEBIAN_FRONTEND", "noninteractive"), ("RUNLEVEL", "1")])
-        .stdin(Stdio::null())
-        .output()
-        .context("run apt-get")?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&output.stderr);
-    anyhow::bail!("{}", text.lines().last().unwrap_or("apt-get failed"))
 }
 
 #[cfg(test)]
