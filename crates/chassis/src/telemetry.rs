@@ -182,10 +182,10 @@ where
     } else {
         output.with_target(false).boxed()
     };
-    let traces = provider.map(|provider| {
-        tracing_opentelemetry::layer().with_tracer(provider.tracer(SCOPE)).with_filter(trace_filter())
-    });
-    Ok(tracing_subscriber::registry().with(output.with_filter(filter)).with(traces))
+    let traces = provider.map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(SCOPE)));
+    // The layer that is not there has a filter, too: one without would count as one that wants every span.
+    let traced = if traces.is_some() { trace_filter() } else { EnvFilter::new("off") };
+    Ok(tracing_subscriber::registry().with(output.with_filter(filter)).with(traces.with_filter(traced)))
 }
 
 /// Whether the log may show it: not what is there for traces alone, and nothing that prints what people write.

@@ -136,8 +136,7 @@ fn build(config: &Config, tasks: &Tasks, metrics: &Metrics) -> anyhow::Result<(H
     let directory: Arc<dyn Directory> = Arc::new(directory);
 
     let ended = EndedLimits { keep: config.tokens.outlives(), sessions: config.ended_sessions };
-    let hub = Hub::new(config.outbox, config.sockets_per_user, ended).limited(config.rates);
-    let hub = Arc::new(hub);
+    let hub = Arc::new(Hub::new(config.outbox, config.sockets_per_user, ended).limited(config.rates));
     metrics.observe(hub.gauge());
     let (bus, driver) = RedisBus::new(config.redis.clone()).context("GATEWAY_REDIS_URL")?;
     let bus: Arc<dyn Bus> = Arc::new(bus);

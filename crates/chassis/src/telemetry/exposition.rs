@@ -97,13 +97,13 @@ fn unescaped(value: &str) -> Cow<'_, str> {
     let mut text = String::with_capacity(value.len());
     let mut letters = value.chars();
     while let Some(letter) = letters.next() {
-        match (letter, letter == '\\') {
-            (_, true) => match letters.next() {
+        match letter {
+            '\\' => match letters.next() {
                 Some('n') => text.push('\n'),
                 Some(other) => text.push(other),
                 None => {}
             },
-            (letter, false) => text.push(letter),
+            letter => text.push(letter),
         }
     }
     Cow::Owned(text)

@@ -91,7 +91,7 @@ fn points(samples: &[Sample<'_>], span: Span) -> Vec<HistogramDataPoint> {
 }
 
 /// A count, which text and floating-point numbers carry exactly.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of events")]
+#[expect(clippy::cast_possible_truncation, reason = "a count of events")]
 fn whole(count: f64) -> u64 {
     count as u64
 }

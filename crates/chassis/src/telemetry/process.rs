@@ -31,7 +31,8 @@ pub(super) fn look() {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn look() {}
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use crate::telemetry::recorder::builder;
 

@@ -1,7 +1,7 @@
 //! The subscriber as the services have it, without being the process's own.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::*;
 
@@ -36,8 +36,11 @@ fn keeping(share: Sampler) -> SdkTracerProvider {
     SdkTracerProvider::builder().with_sampler(share).build()
 }
 
-/// Runs `task` under the subscriber of this configuration and returns what was logged.
+/// Runs `task` under the subscriber of this configuration and returns what was logged. One at a time, as in a service: as
+/// long as there are several, a span counts as wanted when one of them wants it.
 fn logged(config: &TelemetryConfig, provider: Option<&SdkTracerProvider>, task: impl FnOnce()) -> String {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = subscriber(config, provider, move || writer.clone()).unwrap();

@@ -109,17 +109,19 @@ async fn a_line_of_the_log_names_its_trace() {
     let cluster = traced(&collector).await;
     let people = People::of(&cluster);
     let body = json!({"email": "dora@traces.example", "password": PASSWORD, "firstName": "Dora"});
-    let call = async |path: &str, body: &Value| {
-        people.accounts.raw(Method::POST, path, None, Some(body.to_string())).await.unwrap()
+    let call = async |path: &str, body: &Value| -> (u16, Value) {
+        let text = body.to_string();
+        let (status, answer) = people.accounts.raw(Method::POST, path, None, Some(text)).await.unwrap();
+        (status, serde_json::from_str(&answer).unwrap())
     };
-    call("/auth/sign-up", &body).await;
-    let (_, answer) = call("/auth/login", &body).await;
-    let token = serde_json::from_str::<Value>(&answer).unwrap()["refreshToken"].clone();
-    let statuses = [
-        call("/auth/refresh", &json!({"refreshToken": token})).await.0,
-        call("/auth/refresh", &json!({"refreshToken": token})).await.0,
-    ];
-    assert_eq!(statuses, [200, 401]);
+    assert_eq!(call("/auth/sign-up", &body).await.0, 201);
+    let log_in = json!({"email": body["email"], "password": PASSWORD});
+    let (_, first) = call("/auth/login", &log_in).await;
+    let (_, second) = call("/auth/refresh", &json!({"refreshToken": first["refreshToken"]})).await;
+    let (status, _) = call("/auth/refresh", &json!({"refreshToken": second["refreshToken"]})).await;
+    assert_eq!(status, 201);
+    // Its answer has arrived, or there would be no use of the second one: this is a thief.
+    assert_eq!(call("/auth/refresh", &json!({"refreshToken": first["refreshToken"]})).await.0, 401);
     let line = cluster.accounts().log().wait_for(SOON, |line| line.contains("a spent refresh token")).await;
     let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
     let ids = ["trace_id", "span_id"].map(|key| line[key].as_str().unwrap_or_default().to_owned());
@@ -151,9 +153,8 @@ async fn what_is_pushed_is_what_can_be_fetched() {
         (&here, "gateway", "gateway_sends_total", Some(("result", "stored")), 3.0),
         (&here, "gateway", "gateway_sockets", None, 1.0),
         (&here, "gateway", "gateway_lane_queue", None, 0.0),
-        (&here, "gateway", "gateway_directory_users", None, 1.0),
         (&there, "gateway", "gateway_outbox_bytes", None, 0.0),
-        (&there, "gateway", "postgres_connections_max", None, 24.0),
+        (&there, "gateway", "postgres_connections_waited_for", None, 0.0),
         (&there, "gateway", "gateway_delivery_seconds", Some(("way", "ring")), 3.0),
         (&there, "gateway", "gateway_deliveries_total", None, 3.0),
         (&there, "gateway", "gateway_sends_refused_total", None, 0.0),
