@@ -25,10 +25,10 @@ const ANSWER_BYTES: u64 = 8 * 1024;
 
 type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
-/// What decides whether the process may get traffic: named checks, and not being stopped.
+/// What decides whether the process may get traffic: named checks, and not being about to stop.
 #[derive(Clone)]
 pub struct Readiness {
-    stop: CancellationToken,
+    leave: CancellationToken,
     checks: Vec<(&'static str, Check)>,
 }
 
@@ -39,9 +39,9 @@ impl fmt::Debug for Readiness {
 }
 
 impl Readiness {
-    /// Ready until `stop` is cancelled.
-    pub fn new(stop: CancellationToken) -> Self {
-        Self { stop, checks: Vec::new() }
+    /// Ready until `leave` is cancelled.
+    pub fn new(leave: CancellationToken) -> Self {
+        Self { leave, checks: Vec::new() }
     }
 
     /// Adds a check; an error is its reason in one line, shown to operators.
@@ -56,7 +56,7 @@ impl Readiness {
     }
 
     async fn report(&self) -> (StatusCode, String) {
-        if self.stop.is_cancelled() {
+        if self.leave.is_cancelled() {
             return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
         }
         let mut status = StatusCode::OK;

@@ -83,7 +83,8 @@ pub fn bind(name: &'static str, address: SocketAddr) -> std::io::Result<TcpListe
     Ok(listener)
 }
 
-/// Serves until the stop, then lets every request in hand finish.
+/// Serves until the stop, then lets every request in hand finish. From the leave on each answer ends its connection, so that
+/// whoever keeps one comes again, and to somebody else.
 pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, tasks: Tasks) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let places = Places::new(limits.connections_per_address);
@@ -139,10 +140,16 @@ async fn connection(
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let asked = Arc::clone(&limits);
+    let (asked, leave) = (Arc::clone(&limits), tasks.leave().clone());
     let service = hyper::service::service_fn(move |request| {
-        let (router, asked) = (router.clone(), Arc::clone(&asked));
-        async move { Ok::<_, Infallible>(answer(router, &asked, peer, request).await) }
+        let (router, asked, leave) = (router.clone(), Arc::clone(&asked), leave.clone());
+        async move {
+            let mut response = answer(router, &asked, peer, request).await;
+            if leave.is_cancelled() {
+                guard::take_leave(&mut response);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

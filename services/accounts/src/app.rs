@@ -43,7 +43,7 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     telemetry.keep_up(lifecycle.tasks());
     let app = App::build(&config, Arc::new(SystemClock), lifecycle.tasks())?;
     app.run(&config, listeners, &telemetry, lifecycle.tasks())?;
-    let code = lifecycle.run(config.stop_deadline).await;
+    let code = lifecycle.run(config.leave, config.stop_deadline).await;
     telemetry.stop();
     Ok(code)
 }
@@ -165,7 +165,7 @@ impl App {
             None => Notices::off(),
         };
         let checked = pool.clone();
-        let readiness = Readiness::new(tasks.stop().clone()).with("postgres", move || {
+        let readiness = Readiness::new(tasks.leave().clone()).with("postgres", move || {
             let pool = checked.clone();
             async move { postgres::check(&pool).await }
         });

@@ -49,7 +49,7 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let router = http::router(Arc::new(handshakes));
     tasks.spawn_essential("http", serve_http(public, router, config.http_limits.clone(), tasks.clone()));
     tasks.spawn_essential("admin", serve_http(private, admin, HttpLimits::default(), tasks.clone()));
-    let code = lifecycle.run(config.stop).await;
+    let code = lifecycle.run(config.leave, config.stop).await;
     telemetry.stop();
     Ok(code)
 }
@@ -164,7 +164,7 @@ fn readiness(
     tasks: &Tasks,
 ) -> Readiness {
     let (store, keys, endings) = (store.clone(), Arc::clone(keys), endings.clone());
-    Readiness::new(tasks.stop().clone())
+    Readiness::new(tasks.leave().clone())
         .with("postgres", move || {
             let store = store.clone();
             async move { store.check().await.map_err(|error| error.to_string()) }

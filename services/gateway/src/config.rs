@@ -93,7 +93,9 @@ pub struct Config {
     pub session: SessionConfig,
     /// Use cases.
     pub limits: usecase::Limits,
-    /// Time over which the sockets are closed at a stop.
+    /// Time for which it serves on at a stop, not ready.
+    pub leave: Duration,
+    /// Time over which the sockets are closed then.
     pub drain: Duration,
     /// When this process counts as having stood still.
     pub pause: PauseLimits,
@@ -158,6 +160,12 @@ impl Config {
                 3_000,
                 1_000..=3_600_000,
                 "time without reaching PostgreSQL, Redis or accounts after which sockets are sent elsewhere, milliseconds",
+            ),
+            leave: env.millis(
+                "GATEWAY_LEAVE_MS",
+                3_000,
+                0..=600_000,
+                "time for which it serves on at a stop, not ready, until load balancers have seen it, milliseconds",
             ),
             drain: env.millis(
                 "GATEWAY_DRAIN_MS",

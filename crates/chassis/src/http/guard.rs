@@ -60,6 +60,13 @@ pub(super) fn refusal(status: StatusCode) -> Response {
     response
 }
 
+/// The connection ends with this answer, unless it becomes something else.
+pub(super) fn take_leave<B>(response: &mut http::Response<B>) {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
 /// Whether the proxy says that the client came by https.
 pub(super) fn came_by_https(headers: &HeaderMap) -> bool {
     headers.get(FORWARDED_PROTO).is_some_and(|proto| proto == "https")

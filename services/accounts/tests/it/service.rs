@@ -40,6 +40,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("ACCOUNTS_LOGIN_REDIS_MS", "5000"),
     ("ACCOUNTS_SIGN_UPS_PER_HOUR", "0"),
     ("ACCOUNTS_DATABASE_CONNECTIONS", "4"),
+    ("ACCOUNTS_LEAVE_MS", "0"),
     ("LOG_FORMAT", "json"),
     ("RUST_LOG", "debug"),
 ];

@@ -42,6 +42,9 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ("GATEWAY_HANDSHAKES_PER_ADDRESS", "0"),
     ("GATEWAY_SOCKETS_PER_ADDRESS", "0"),
     ("ACCOUNTS_HTTP_CONNECTIONS_PER_ADDRESS", "0"),
+    // Nobody's load balancer has to see a stop coming.
+    ("ACCOUNTS_LEAVE_MS", "0"),
+    ("GATEWAY_LEAVE_MS", "0"),
     ("LOG_FORMAT", "json"),
     ("RUST_LOG", "info"),
 ];
