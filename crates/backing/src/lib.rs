@@ -11,6 +11,7 @@
 //! that `cargo xtask` is built in seconds.
 
 mod guard;
+pub mod haproxy;
 mod home;
 mod port;
 mod postgres;

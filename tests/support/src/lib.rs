@@ -4,6 +4,7 @@
 //! It knows nothing of the services' insides and imports none of them: only their programs' names and the keys of
 //! their environment.
 
+mod balancer;
 mod certificates;
 mod cluster;
 mod collector;
@@ -20,6 +21,7 @@ mod redis_group;
 mod roles;
 mod servers;
 mod service;
+mod statements;
 mod tls_proxy;
 
 pub use certificates::{Authority, Certificate};
@@ -38,4 +40,5 @@ pub use servers::{
     standby_of,
 };
 pub use service::{PATIENCE, Service};
+pub use statements::hold_statements;
 pub use tls_proxy::TlsProxy;

@@ -1,5 +1,6 @@
 //! One running process of a service.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) struct Launch {
     /// Name of the program.
     pub(crate) program: &'static str,
+    /// Where it is; without a folder it is that of this build.
+    pub(crate) folder: Option<PathBuf>,
     /// Its whole environment.
     pub(crate) environment: Vec<(String, String)>,
 }
@@ -45,7 +48,11 @@ impl Launch {
     }
 
     fn spawn(&self, arguments: &[&str]) -> Result<(Process, Arc<Log>)> {
-        let mut command = Command::new(program(self.program)?);
+        let program = match &self.folder {
+            Some(folder) => folder.join(self.program),
+            None => program(self.program)?,
+        };
+        let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn(self.program, &mut command, Signal::SIGKILL)?;
@@ -80,6 +87,16 @@ impl Service {
     /// It fails; the message has its log.
     pub async fn run(&self, arguments: &[&str]) -> Result<()> {
         self.launch.finish(arguments).await
+    }
+
+    /// From the next start on it is the program in `folder`, or without one that of this build.
+    pub(crate) fn change(&mut self, folder: Option<&Path>) {
+        self.launch.folder = folder.map(Path::to_owned);
+    }
+
+    /// How the program of this build would be started in its place.
+    pub(crate) fn of_this_build(&self) -> Launch {
+        Launch { folder: None, ..self.launch.clone() }
     }
 
     /// Where another listener than the public one and the admin's listens.

@@ -9,6 +9,8 @@ mod gateways;
 mod postgres;
 mod redis;
 mod redis_groups;
+mod rest;
+mod rolling;
 mod run;
 mod sabotage;
 mod standby;
