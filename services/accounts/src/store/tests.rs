@@ -1,9 +1,10 @@
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use messenger_chassis::migrate;
 use messenger_chassis::postgres::{self, PostgresConfig};
-use messenger_support::{Role, TestDatabase, database};
+use messenger_support::{Role, TestDatabase, database, hold_statements};
 use uuid::Uuid;
 
 use super::*;
@@ -70,13 +71,16 @@ async fn is_alive(store: &Store, user: &User, session: &Session) -> bool {
     store.user_of_bearer(&bearer, NOW).await.unwrap().is_some()
 }
 
+/// Those of this version, and those of the versions before it.
 #[tokio::test]
 async fn every_statement_fits_the_schema() {
-    let (_database, store) = store().await;
-    let client = store.pool.get().await.unwrap();
-    for statement in statements() {
-        client.prepare(statement.sql).await.unwrap_or_else(|error| panic!("{}: {error:?}", statement.name));
-    }
+    let (database, _store, role) = store_and_role().await;
+    let client = database.connect_as(&role, "accounts").await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/accounts/statements");
+    let all = migrations::migrations::runner();
+    let newest = all.get_migrations().iter().map(|known| known.version()).max().unwrap();
+    let ours: Vec<_> = statements().iter().map(|ours| (ours.name, ours.sql)).collect();
+    hold_statements(&client, &folder, newest, &ours).await;
 }
 
 #[tokio::test]

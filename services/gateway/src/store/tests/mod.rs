@@ -16,6 +16,7 @@ mod privileges;
 mod resume;
 mod send;
 mod speed;
+mod statements;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,44 +139,6 @@ fn stored_seq(outcome: &Outcome) -> i64 {
     match outcome {
         Outcome::Stored { seq, .. } => seq.0,
         other => panic!("stored, not {other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn every_statement_fits_the_schema() {
-    let fixture = fixture().await;
-    let client = fixture.database.connect("messaging").await;
-    for sql in [
-        send::SEND_MESSAGES,
-        groups::FIND_DIALOG,
-        groups::OPEN_DIALOG,
-        groups::CREATE_GROUP,
-        membership::CREATE_GROUP_ONCE,
-        membership::REMOVE_MEMBER,
-        membership::RENAME_GROUP,
-        marks::MARK,
-        resume::RESUME_HEADS,
-        resume::STRETCHES,
-        conversations::CONVERSATIONS,
-        conversations::ADDRESS,
-        conversations::WINDOW,
-        conversations::STRETCH,
-        blocks::BLOCK_USER,
-        blocks::UNBLOCK_USER,
-        blocks::BLOCKED,
-        membership::SET_ROLE,
-        groups::ADD_MEMBER,
-        groups::LEAVE_GROUP,
-        groups::CONVERSATIONS_OF,
-        chats::CHATS,
-        chats::HISTORY,
-        chats::GROUP_JOINED,
-        log::ENTRIES_BETWEEN,
-        log::OLDEST_UNSWEPT,
-        log::POSITION_BEFORE,
-        log::SWEEP,
-    ] {
-        client.prepare(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }
 
