@@ -8,6 +8,7 @@ use messenger_backing::{Durability, Postgres, PostgresOptions, Redis, RedisOptio
 use crate::arrows;
 use crate::console::Console;
 use crate::interrupt::Interrupt;
+use crate::migrations;
 use crate::project::{Project, succeed, variable};
 use crate::supply;
 
@@ -44,6 +45,7 @@ impl<'a> Steps<'a> {
             succeed(project.cargo().args(["fmt", "--all", "--check"]), interrupt)
         })?;
         self.step("arrows", |_| arrows::check(project.root()))?;
+        self.step("migrations", |_| migrations::check(project.root()))?;
         let console = self.console;
         self.step("supply chain", |interrupt| supply::check(project, console, interrupt))?;
         self.step("lints", |interrupt| {
