@@ -14,7 +14,7 @@ mod session;
 mod text;
 mod user;
 
-pub use attempts::{Attempts, Doubling, Rate, Rule};
+pub use attempts::{Attempts, Breaker, Doubling, Outcome, Rate, Rule};
 pub use email::Email;
 pub use ended::{ENDED_PAGE, EndedCursor, EndedPage, EndedSession};
 pub use error::{At, Error, FieldError, RuleError, Source};

@@ -94,14 +94,16 @@ pub(super) async fn log_in(
         (status = 401, description = "Not a refresh token, spent, or its log-in has ended", body = ErrorBody),
         (status = 413, description = "Body too large", body = ErrorBody),
         (status = 415, description = "Body not JSON", body = ErrorBody),
+        (status = 429, description = "Too many attempts: come back after `Retry-After`", body = ErrorBody),
         (status = 503, description = "Temporarily unavailable: try again", body = ErrorBody),
     ),
 )]
 pub(super) async fn refresh(
     State(api): State<Api>,
+    ClientAddress(address): ClientAddress,
     Body(body): Body<Refresh>,
 ) -> Result<(StatusCode, Json<LogInAnswer>), Refusal> {
-    let refreshed = api.accounts.refresh(&body.refresh_token).await?;
+    let refreshed = api.accounts.refresh(&body.refresh_token, address).await?;
     Ok((StatusCode::CREATED, Json(refreshed.into())))
 }
 
