@@ -11,6 +11,7 @@
 //! that `cargo xtask` is built in seconds.
 
 mod guard;
+mod haproxy;
 mod home;
 mod port;
 mod postgres;
@@ -21,6 +22,7 @@ mod user;
 mod wheels;
 
 pub use guard::Guard;
+pub use haproxy::{Backend, find_haproxy, haproxy_servers};
 pub use home::{Home, Place};
 pub use port::{free_port, free_ports};
 pub use postgres::{Durability, Postgres, PostgresOptions, PostgresServer};

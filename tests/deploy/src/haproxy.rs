@@ -56,15 +56,9 @@ fn what_clients_say_of_themselves_is_overwritten_and_the_services_believe_nobody
     }
 }
 
-/// Where HAProxy is not installed there is nobody to ask.
 #[test]
 fn haproxy_understands_the_configuration() {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&folders).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-    let Some(program) = folders.map(|folder| folder.join("haproxy")).find(|program| program.is_file()) else {
-        println!("haproxy is not installed");
-        return;
-    };
+    let program = messenger_backing::find_haproxy(&|line| println!("{line}")).unwrap();
     let system = System::read();
     let output = Command::new(program)
         .args(["-c", "-f", SHARED, "-f", COMPOSE])
