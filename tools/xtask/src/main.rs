@@ -10,6 +10,7 @@ mod fuzz;
 mod interrupt;
 mod packages;
 mod project;
+mod python;
 mod sbom;
 mod supply;
 mod system;

@@ -83,6 +83,11 @@ impl Project {
         self.root.join("target/conformance")
     }
 
+    /// What `fuzz` needs beside its targets.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join("target/fuzz")
+    }
+
     /// What `sbom` writes.
     pub(crate) fn sbom(&self) -> PathBuf {
         self.root.join("target/sbom")
