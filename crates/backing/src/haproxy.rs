@@ -9,12 +9,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::unistd::geteuid;
 
 use crate::Progress;
+use crate::search::program;
 
-/// Folders of system programs that the `PATH` of a normal user often lacks.
-const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
 const INSTALL: [&[&str]; 2] = [&["update"], &["install", "--yes", "--no-install-recommends", "haproxy"]];
 /// Whoever holds it installs; the others wait, and find the program.
-const LOCK: &str = "messenger-apt.lock";
+const LOCK: &str = "/tmp/messenger-apt.lock";
 
 /// A server behind HAProxy: where it serves, and where it says whether it is ready.
 #[derive(Debug, Clone, Copy)]
@@ -30,21 +29,20 @@ pub struct Backend {
 /// # Errors
 /// There is none, and it cannot be installed.
 pub fn find_haproxy(progress: Progress<'_>) -> Result<PathBuf> {
-    if let Some(program) = find("haproxy") {
-        return Ok(program);
+    if let Some(found) = program("haproxy") {
+        return Ok(found);
     }
-    ensure!(geteuid().is_root() && find("apt-get").is_some(), "HAProxy is not installed");
-    let path = std::env::temp_dir().join(LOCK);
-    let lock = File::create(&path).with_context(|| format!("create {}", path.display()))?;
-    lock.lock().with_context(|| format!("lock {}", path.display()))?;
-    if let Some(program) = find("haproxy") {
-        return Ok(program);
+    ensure!(geteuid().is_root() && program("apt-get").is_some(), "HAProxy is not installed");
+    let lock = File::create(LOCK).with_context(|| format!("create {LOCK}"))?;
+    lock.lock().with_context(|| format!("lock {LOCK}"))?;
+    if let Some(found) = program("haproxy") {
+        return Ok(found);
     }
     progress("installing HAProxy with apt-get");
     for arguments in INSTALL {
         apt_get(arguments).context("install HAProxy")?;
     }
-    find("haproxy").context("apt-get has installed HAProxy, and it is not there")
+    program("haproxy").context("apt-get has installed HAProxy, and it is not there")
 }
 
 /// The second half of the configuration: which servers there are.
@@ -60,12 +58,6 @@ pub fn haproxy_servers(accounts: Backend, gateways: &[Backend]) -> String {
         server(&mut text, &format!("gateway-{number}"), *gateway);
     }
     text
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {
