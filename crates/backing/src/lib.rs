@@ -11,7 +11,10 @@
 //! that `cargo xtask` is built in seconds.
 
 mod guard;
+pub mod haproxy;
 mod home;
+mod packages;
+mod pgbouncer;
 mod port;
 mod postgres;
 mod process;
@@ -22,6 +25,8 @@ mod wheels;
 
 pub use guard::Guard;
 pub use home::{Home, Place};
+pub use packages::find_or_install;
+pub use pgbouncer::{PgBouncer, PgBouncerOptions};
 pub use port::{free_port, free_ports};
 pub use postgres::{Durability, Postgres, PostgresOptions, PostgresServer};
 pub use process::Process;

@@ -1,5 +1,6 @@
 //! A PostgreSQL server: one of our own, or one that was given by URL.
 
+mod backup;
 mod cluster;
 mod server;
 mod standby;
@@ -125,6 +126,13 @@ impl Postgres {
     /// When it cannot be stopped.
     pub fn stop(mut self) -> Result<()> {
         self.server().map_or(Ok(()), PostgresServer::stop)
+    }
+}
+
+/// A server of our own, however it came to be: a standby that took over, a backup that was recovered.
+impl From<PostgresServer> for Postgres {
+    fn from(server: PostgresServer) -> Self {
+        Self(Source::Own(Box::new(server)))
     }
 }
 

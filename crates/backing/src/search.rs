@@ -14,6 +14,16 @@ const REDIS_NAMES: [&str; 2] = ["redis-server", "valkey-server"];
 const REDIS_FOLDERS: [&str; 4] =
     ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/usr/local/opt/redis/bin"];
 
+/// Folders of system programs that the `PATH` of a normal user often lacks.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
+
+/// A program of this machine.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
 /// The folders of this machine that may hold server binaries, best first.
 #[derive(Debug, Clone, Default)]
 pub struct SearchPath {

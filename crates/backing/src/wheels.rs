@@ -68,7 +68,7 @@ fn install(root: &Path, missing: &str, progress: Progress<'_>) -> Result<PathBuf
     Ok(installed)
 }
 
-fn lock(path: &Path) -> Result<File> {
+pub(crate) fn lock(path: &Path) -> Result<File> {
     let file = File::create(path).with_context(|| format!("create {}", path.display()))?;
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -76,9 +76,9 @@ fn lock(path: &Path) -> Result<File> {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOOK),
             Err(TryLockError::WouldBlock) => {
-                bail!("another process has been installing into {} for too long", path.display())
+                bail!("another process has been installing for too long, and holds {}", path.display())
             }
-            Err(TryLockError::Error(error)) => return Err(error).context("lock the wheels' folder"),
+            Err(TryLockError::Error(error)) => return Err(error).context("take turns at installing"),
         }
     }
 }

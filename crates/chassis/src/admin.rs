@@ -11,10 +11,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::Metrics;
 
 /// A check that takes longer than this has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,10 +26,10 @@ const ANSWER_BYTES: u64 = 8 * 1024;
 
 type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
-/// What decides whether the process may get traffic: named checks, and not being stopped.
+/// What decides whether the process may get traffic: named checks, and not being about to stop.
 #[derive(Clone)]
 pub struct Readiness {
-    stop: CancellationToken,
+    leave: CancellationToken,
     checks: Vec<(&'static str, Check)>,
 }
 
@@ -39,9 +40,9 @@ impl fmt::Debug for Readiness {
 }
 
 impl Readiness {
-    /// Ready until `stop` is cancelled.
-    pub fn new(stop: CancellationToken) -> Self {
-        Self { stop, checks: Vec::new() }
+    /// Ready until `leave` is cancelled.
+    pub fn new(leave: CancellationToken) -> Self {
+        Self { leave, checks: Vec::new() }
     }
 
     /// Adds a check; an error is its reason in one line, shown to operators.
@@ -56,7 +57,7 @@ impl Readiness {
     }
 
     async fn report(&self) -> (StatusCode, String) {
-        if self.stop.is_cancelled() {
+        if self.leave.is_cancelled() {
             return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
         }
         let mut status = StatusCode::OK;
@@ -77,7 +78,7 @@ impl Readiness {
 }
 
 /// The routes of the admin listener.
-pub fn router(readiness: Readiness, metrics: PrometheusHandle) -> Router {
+pub fn router(readiness: Readiness, metrics: Metrics) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(async |State(readiness): State<Readiness>| readiness.report().await))
@@ -163,7 +164,7 @@ mod tests {
     async fn ask(readiness: Readiness) -> Result<(), NotReady> {
         let listener = bind("admin", SocketAddr::from(([0, 0, 0, 0], 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        let metrics = Metrics::unrecorded();
         let tasks = Tasks::new();
         tasks.spawn(
             "admin",

@@ -1,7 +1,15 @@
 //! The accept loop of every HTTP listener. axum's own `serve` bounds neither the time a client takes to send its
 //! request head nor the number of connections, and does not let a stop wait for them.
 
+mod farewell;
+mod frames;
+mod gate;
 mod guard;
+mod head;
+mod strangers;
+mod turn;
+
+pub use turn::Fragments;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,7 +20,8 @@ use axum::Router;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::Method;
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -20,6 +29,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use self::farewell::Farewells;
+use self::gate::Gate;
+use self::strangers::Strangers;
+use self::turn::Turn;
 use crate::lifecycle::Tasks;
 use crate::places::{Place, Places};
 use crate::proxies::Proxies;
@@ -83,34 +96,45 @@ pub fn bind(name: &'static str, address: SocketAddr) -> std::io::Result<TcpListe
     Ok(listener)
 }
 
-/// Serves until the stop, then lets every request in hand finish.
+/// What all connections of a listener share.
+struct House {
+    router: Router,
+    limits: Arc<HttpLimits>,
+    farewells: Arc<Farewells>,
+    strangers: Strangers,
+    tasks: Tasks,
+}
+
+/// Serves until the stop, then lets every request in hand finish. From the leave on each answer ends its connection, so that
+/// whoever keeps one comes again, and to somebody else.
 pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, tasks: Tasks) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let places = Places::new(limits.connections_per_address);
+    let farewells = Farewells::new(tasks.clone());
     let limits = Arc::new(limits);
+    let house = House { router, limits, farewells, strangers: Strangers::default(), tasks };
+    let house = Arc::new(house);
     loop {
         let slot = tokio::select! {
-            () = tasks.stop().cancelled() => return,
+            () = house.tasks.stop().cancelled() => return,
             slot = Arc::clone(&slots).acquire_owned() => slot,
         };
         let Ok(slot) = slot else { return };
         let accepted = tokio::select! {
-            () = tasks.stop().cancelled() => return,
+            () = house.tasks.stop().cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let trusted = limits.trusted.trusts(peer.ip());
+                let trusted = house.limits.trusted.trusts(peer.ip());
                 let place = if trusted { Some(Place::free()) } else { places.take(peer.ip()) };
                 let Some(place) = place else {
                     guard::turn_away(&stream);
                     continue;
                 };
                 let peer = Peer { address: peer, trusted };
-                let held = (slot, place);
-                let connection =
-                    connection(stream, peer, router.clone(), Arc::clone(&limits), tasks.clone(), held);
-                tasks.spawn("http connection", connection);
+                let connection = connection(stream, peer, Arc::clone(&house), (slot, place));
+                house.tasks.spawn("http connection", connection);
             }
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
@@ -128,33 +152,28 @@ struct Peer {
     trusted: bool,
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: Peer,
-    router: Router,
-    limits: Arc<HttpLimits>,
-    tasks: Tasks,
-    _held: (OwnedSemaphorePermit, Place),
-) {
+async fn connection(stream: TcpStream, peer: Peer, house: Arc<House>, _held: (OwnedSemaphorePermit, Place)) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let asked = Arc::clone(&limits);
+    let turn = Arc::new(Turn::default());
+    let gate = Gate::new(stream, Arc::clone(&house.limits), Arc::clone(&turn), Arc::clone(&house.farewells));
+    let asked = Arc::clone(&house);
     let service = hyper::service::service_fn(move |request| {
-        let (router, asked) = (router.clone(), Arc::clone(&asked));
-        async move { Ok::<_, Infallible>(answer(router, &asked, peer, request).await) }
+        let (house, turn) = (Arc::clone(&asked), Arc::clone(&turn));
+        async move { Ok::<_, Infallible>(answer(&house, &turn, peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_headers(limits.headers)
-        .max_buf_size(limits.head_bytes)
-        .serve_connection(TokioIo::new(stream), service)
+        .header_read_timeout(house.limits.head_timeout)
+        .max_headers(house.limits.headers)
+        .max_buf_size(house.limits.head_bytes)
+        .serve_connection(TokioIo::new(gate), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = tasks.stop().cancelled() => {
+        () = house.tasks.stop().cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -166,21 +185,32 @@ async fn connection(
 
 /// Whatever is answered, and whoever answers it, bears the headers that keep browsers and caches in check.
 async fn answer(
-    router: Router,
-    limits: &HttpLimits,
+    house: &House,
+    turn: &Turn,
     peer: Peer,
     mut request: http::Request<hyper::body::Incoming>,
 ) -> Response {
     let https = peer.trusted && guard::came_by_https(request.headers());
+    let in_chunks = request.headers().contains_key(TRANSFER_ENCODING);
     request.extensions_mut().insert(ConnectInfo(peer.address));
-    let mut response = match guard::too_large(&request, limits) {
-        Some(status) => guard::refusal(status),
-        None => match router.oneshot(request).await {
+    request.extensions_mut().insert(turn.fragments());
+    let mut response = match (turn.fault(), guard::too_large(&request, &house.limits)) {
+        (Some(fault), _) => {
+            house.strangers.refused(peer.address.ip(), fault);
+            guard::refusal(fault.status())
+        }
+        (None, Some(status)) => guard::refusal(status),
+        (None, None) => match house.router.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         },
     };
     guard::seal(response.headers_mut(), https);
+    if in_chunks || house.tasks.leave().is_cancelled() {
+        guard::take_leave(&mut response);
+    }
+    let last = response.headers().get(CONNECTION).is_some_and(|value| value == "close");
+    turn.answered(last, response.status() == StatusCode::SWITCHING_PROTOCOLS);
     response
 }
 
@@ -208,3 +238,6 @@ pub async fn trace(request: Request, next: Next) -> Response {
 fn known(method: &Method) -> &'static str {
     METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER_METHOD)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ pub mod env;
 pub mod secrets;
 
 pub mod clock;
+pub mod files;
 pub mod lifecycle;
 
 pub mod admin;
@@ -18,5 +19,7 @@ pub mod tls;
 pub mod migrate;
 pub mod postgres;
 pub mod redis;
+
+pub mod report;
 
 pub mod telemetry;

@@ -1,7 +1,8 @@
 //! Start and stop of a process: every task has an owner, a stop token and a join.
 //!
-//! Stopping is soft first (the token is cancelled, tasks finish what they hold), then hard when the deadline has passed
-//! or a second signal comes. The shape follows matrix-authentication-service's `lifecycle.rs`.
+//! A process takes its leave first (it says that it is not ready, and serves on until the load balancer must have seen that),
+//! then stops softly (the token is cancelled, tasks finish what they hold), then hard when the deadline has passed or a
+//! second signal comes. The shape follows matrix-authentication-service's `lifecycle.rs`.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -15,18 +16,40 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Spawns tasks that are joined at the stop. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Tasks {
     stop: CancellationToken,
+    /// A child of the other: who stops has left.
+    leave: CancellationToken,
     hard: CancellationToken,
     tracker: TaskTracker,
     failed: Arc<AtomicBool>,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        let stop = CancellationToken::new();
+        let leave = stop.child_token();
+        Self {
+            stop,
+            leave,
+            hard: CancellationToken::new(),
+            tracker: TaskTracker::new(),
+            failed: Arc::default(),
+        }
+    }
 }
 
 impl Tasks {
     /// Tasks without a running [`Lifecycle`]: for tests, which cancel [`Tasks::stop`] themselves.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Cancelled when nobody new should be sent to the process, which still serves whoever comes; at the latest when it
+    /// stops.
+    pub fn leave(&self) -> &CancellationToken {
+        &self.leave
     }
 
     /// Cancelled when the process should finish its work.
@@ -123,16 +146,20 @@ impl Lifecycle {
         &self.tasks
     }
 
-    /// Runs until a signal or the end of an essential task, then joins all tasks, at most for `deadline`.
-    pub async fn run(mut self, deadline: Duration) -> ExitCode {
+    /// Runs until a signal or the end of an essential task. After a signal it serves on for `leave`, not ready; then it
+    /// joins all tasks, at most for `deadline`.
+    pub async fn run(mut self, leave: Duration, deadline: Duration) -> ExitCode {
         let stop = self.tasks.stop.clone();
+        let mut at_once = false;
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.signalled() => tracing::info!("signal received, draining"),
+            () = self.signalled() => at_once = !self.take_leave(leave).await,
         }
         stop.cancel();
         let tasks = self.tasks.clone();
         let clean = tokio::select! {
+            biased;
+            () = std::future::ready(()), if at_once => false,
             () = tasks.join() => true,
             () = tokio::time::sleep(deadline) => false,
             () = self.signalled() => false,
@@ -144,6 +171,18 @@ impl Lifecycle {
         }
         let failed = self.tasks.failed.load(Ordering::Relaxed);
         if clean && !failed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// False when a second signal does not want to wait.
+    async fn take_leave(&mut self, time: Duration) -> bool {
+        tracing::info!(serving_on = ?time, "signal received, not ready any more");
+        self.tasks.leave.cancel();
+        let stop = self.tasks.stop.clone();
+        tokio::select! {
+            () = stop.cancelled() => true,
+            () = tokio::time::sleep(time) => true,
+            () = self.signalled() => false,
+        }
     }
 
     async fn signalled(&mut self) {
@@ -162,7 +201,7 @@ mod tests {
     async fn the_end_of_an_essential_task_stops_the_process() {
         let lifecycle = Lifecycle::new().unwrap();
         lifecycle.tasks().spawn_essential("short", async {});
-        let code = lifecycle.run(Duration::from_secs(5)).await;
+        let code = lifecycle.run(Duration::ZERO, Duration::from_secs(5)).await;
         assert_eq!(code, ExitCode::FAILURE);
     }
 
@@ -170,7 +209,7 @@ mod tests {
     async fn a_panic_of_an_essential_task_stops_the_process() {
         let lifecycle = Lifecycle::new().unwrap();
         lifecycle.tasks().spawn_essential("bad", async { panic!("on purpose") });
-        assert_eq!(lifecycle.run(Duration::from_secs(5)).await, ExitCode::FAILURE);
+        assert_eq!(lifecycle.run(Duration::ZERO, Duration::from_secs(5)).await, ExitCode::FAILURE);
     }
 
     #[tokio::test]
@@ -185,8 +224,18 @@ mod tests {
             flag.store(true, Ordering::Relaxed);
         });
         tasks.stop().cancel();
-        assert_eq!(lifecycle.run(Duration::from_secs(5)).await, ExitCode::SUCCESS);
+        assert_eq!(lifecycle.run(Duration::ZERO, Duration::from_secs(5)).await, ExitCode::SUCCESS);
         assert!(done.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn who_stops_has_left() {
+        let tasks = Tasks::new();
+        tasks.leave().cancel();
+        assert!(!tasks.stop().is_cancelled());
+        let tasks = Tasks::new();
+        tasks.stop().cancel();
+        assert!(tasks.leave().is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]
@@ -194,6 +243,6 @@ mod tests {
         let lifecycle = Lifecycle::new().unwrap();
         lifecycle.tasks().spawn("hangs", std::future::pending());
         lifecycle.tasks().stop().cancel();
-        assert_eq!(lifecycle.run(Duration::from_secs(5)).await, ExitCode::FAILURE);
+        assert_eq!(lifecycle.run(Duration::ZERO, Duration::from_secs(5)).await, ExitCode::FAILURE);
     }
 }

@@ -4,7 +4,7 @@ use refinery::{Report, Runner};
 use secrecy::SecretString;
 
 use crate::env::Env;
-use crate::postgres::{ConnectionConfig, PostgresConfig};
+use crate::postgres::{ConnectionConfig, MissingSettings, Pooler, PostgresConfig};
 
 /// Who migrates, and for whom.
 #[derive(Debug, Clone)]
@@ -39,10 +39,12 @@ impl MigrateConfig {
         }
     }
 
-    /// The database as the one who migrates reaches it.
+    /// The database as the one who migrates reaches it: past any pooler.
     pub fn database(&self, serving: &PostgresConfig) -> PostgresConfig {
-        let url = self.url.clone().unwrap_or_else(|| serving.url.clone());
-        PostgresConfig { url, ..serving.clone() }
+        match &self.url {
+            Some(url) => PostgresConfig { url: url.clone(), pooler: Pooler::None, ..serving.clone() },
+            None => serving.clone(),
+        }
     }
 }
 
@@ -55,6 +57,12 @@ pub enum MigrateError {
     /// A migration failed, or an applied one was changed afterwards.
     #[error("apply the migrations")]
     Refinery(#[from] refinery::Error),
+    /// A migration is more than a transaction: it holds a lock of its session.
+    #[error("a pooler is in between: the URL of the one who migrates must lead to PostgreSQL itself")]
+    Pooler,
+    /// A session behind a pooler is not as the code needs it.
+    #[error(transparent)]
+    Settings(#[from] MissingSettings),
     /// `serve` never migrates; it says what is missing.
     #[error("the schema is behind by {0} migrations: run the `migrate` subcommand first")]
     Pending(usize),
@@ -73,6 +81,9 @@ const CREATE_SCHEMA: &str = "DO $$ DECLARE name text := trim(split_part(current_
 /// # Errors
 /// [`MigrateError`]; what was applied before the failure stays.
 pub async fn run(config: &ConnectionConfig, runner: Runner) -> Result<Report, MigrateError> {
+    if config.pooler != Pooler::None {
+        return Err(MigrateError::Pooler);
+    }
     let mut client = config.connect().await?;
     client.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
     client.batch_execute(LOCK).await?;
@@ -89,12 +100,29 @@ const GRANTS: &str = include_str!("migrate/grants.sql");
 /// # Errors
 /// The server cannot be reached, there is no such role, or it is the one that migrates, which owns everything.
 pub async fn grant(config: &ConnectionConfig, role: &str, exceptions: &str) -> Result<(), MigrateError> {
+    apply(config, &[("messenger.role", role)], &[GRANTS, exceptions]).await
+}
+
+/// Runs SQL that the history of migrations does not tell of, because it may come again or not at all: all of it or nothing,
+/// while nobody migrates, without a time limit, with these settings.
+///
+/// # Errors
+/// The server cannot be reached, or refused a statement.
+pub async fn apply(
+    config: &ConnectionConfig,
+    settings: &[(&str, &str)],
+    scripts: &[&str],
+) -> Result<(), MigrateError> {
     let mut client = config.connect().await?;
+    client.batch_execute("SET statement_timeout = 0").await?;
     client.batch_execute(LOCK).await?;
     let transaction = client.transaction().await?;
-    transaction.execute("SELECT set_config('messenger.role', $1, true)", &[&role]).await?;
-    transaction.batch_execute(GRANTS).await?;
-    transaction.batch_execute(exceptions).await?;
+    for (name, value) in settings {
+        transaction.execute("SELECT set_config($1, $2, true)", &[name, value]).await?;
+    }
+    for script in scripts {
+        transaction.batch_execute(script).await?;
+    }
     Ok(transaction.commit().await?)
 }
 
@@ -104,12 +132,11 @@ pub async fn grant(config: &ConnectionConfig, role: &str, exceptions: &str) -> R
 /// [`MigrateError::Pending`], or the server cannot be reached.
 pub async fn verify(config: &ConnectionConfig, runner: &Runner) -> Result<(), MigrateError> {
     let client = config.connect().await?;
+    config.check_settings(&client).await?;
     let known = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
-    let applied: i64 = if client.query_one(known, &[]).await?.get(0) {
-        client
-            .query_one("SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history", &[])
-            .await?
-            .get(0)
+    let applied: i64 = if client.query_typed_one(known, &[]).await?.get(0) {
+        let version = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
+        client.query_typed_one(version, &[]).await?.get(0)
     } else {
         0
     };

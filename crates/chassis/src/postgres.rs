@@ -1,18 +1,27 @@
 //! The PostgreSQL pool and the classes of its errors.
 
+mod pooler;
+mod standby;
+mod statement;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, QueueMode, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{Client, Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::env::Env;
 use crate::secrets::weakness_of_password;
 use crate::tls;
+
+use pooler::Setting;
+pub use pooler::{MissingSettings, Pooler};
+pub use standby::{StandbyConfig, StandbyKeys};
+pub use statement::{Session, Value};
 
 /// How a service reaches its database.
 #[derive(Debug, Clone)]
@@ -21,6 +30,8 @@ pub struct PostgresConfig {
     pub url: SecretString,
     /// Root of the server's certificate, a PEM file. With it nothing but TLS is spoken, and the server proves its name.
     pub ca: Option<PathBuf>,
+    /// What stands between.
+    pub pooler: Pooler,
     /// Connections at most.
     pub connections: usize,
     /// How long a caller waits for a free connection, and a connection for its server.
@@ -41,6 +52,11 @@ impl PostgresConfig {
         Self {
             url: SecretString::from(url),
             ca: ca.map(PathBuf::from),
+            pooler: env.parsed(
+                keys.pooler,
+                Pooler::None,
+                "none, or transaction: a pooler like PgBouncer in between, which lends a connection for a transaction",
+            ),
             connections: env.within(
                 keys.connections,
                 keys.connections_default,
@@ -95,6 +111,8 @@ pub struct PostgresKeys {
     pub url: &'static str,
     /// Key of [`PostgresConfig::ca`].
     pub ca: &'static str,
+    /// Key of [`PostgresConfig::pooler`].
+    pub pooler: &'static str,
     /// Key of [`PostgresConfig::connections`].
     pub connections: &'static str,
     /// Default of [`PostgresConfig::connections`].
@@ -121,6 +139,10 @@ pub enum BadUrl {
 pub struct ConnectionConfig {
     parameters: Config,
     connector: MakeRustlsConnect,
+    /// What stands between.
+    pub(crate) pooler: Pooler,
+    /// What a session must have.
+    settings: Vec<Setting>,
 }
 
 impl std::fmt::Debug for ConnectionConfig {
@@ -146,6 +168,14 @@ impl ConnectionConfig {
         });
         Ok(client)
     }
+
+    /// Checks that a session has by itself what a pooler does not let us ask for.
+    pub(crate) async fn check_settings(&self, client: &Client) -> Result<(), MissingSettings> {
+        match self.pooler {
+            Pooler::None => Ok(()),
+            Pooler::Transaction => pooler::check(client, &self.settings).await,
+        }
+    }
 }
 
 /// What a connection needs.
@@ -154,39 +184,109 @@ impl ConnectionConfig {
 /// [`BadUrl`].
 pub fn connection_config(config: &PostgresConfig) -> Result<ConnectionConfig, BadUrl> {
     let connector = MakeRustlsConnect::new(tls::client(config.ca.as_deref())?);
-    Ok(ConnectionConfig { parameters: parameters(config)?, connector })
+    let (parameters, settings) = parameters(config)?;
+    Ok(ConnectionConfig { parameters, connector, pooler: config.pooler, settings })
 }
 
-/// Parses a URL and sets what every connection of ours has: time-outs on the server's side, a live-check on TCP, and one
-/// plan for each statement, whatever its parameters: the plan that is tested, and no time spent on another.
+/// What every session of ours has beside what the URL says: time-outs on the server's side, and one plan for each
+/// statement, whatever its parameters: the plan that is tested, and no time spent on another.
+fn settings(config: &PostgresConfig, options: &str) -> Vec<Setting> {
+    let statement = config.statement.as_millis().to_string();
+    let ours = [
+        ("statement_timeout", statement.as_str()),
+        ("idle_in_transaction_session_timeout", "5000"),
+        ("lock_timeout", "5000"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ];
+    pooler::settings_in(options).chain(ours.map(|(name, value)| Setting::new(name, value))).collect()
+}
+
+/// Parses a URL and sets what every connection of ours has: a live-check on TCP, and the settings of its session, unless a
+/// pooler keeps them from getting there.
 ///
-/// Of several hosts only the one that takes writes is used. They are tried in random order: one that accepts and then
+/// Of several hosts only the one that takes writes is used, unless the URL wants another. They are tried in random order: one that accepts and then
 /// says nothing would use up the time of those behind it every time.
-fn parameters(config: &PostgresConfig) -> Result<Config, BadUrl> {
-    let (mut parsed, _) = parse(config.url.expose_secret())?;
+fn parameters(config: &PostgresConfig) -> Result<(Config, Vec<Setting>), BadUrl> {
+    let url = config.url.expose_secret();
+    let (mut parsed, _) = parse(url)?;
+    let settings = settings(config, parsed.get_options().unwrap_or_default());
+    match config.pooler {
+        Pooler::None => drop(parsed.options(pooler::options(&settings))),
+        Pooler::Transaction => (parsed, _) = parse(&pooler::without_options(url))?,
+    }
     if config.ca.is_some() {
         parsed.ssl_mode(SslMode::Require);
     }
-    let options = format!(
-        "{} -c statement_timeout={} -c idle_in_transaction_session_timeout=5000 -c lock_timeout=5000 \
-         -c plan_cache_mode=force_generic_plan",
-        parsed.get_options().unwrap_or_default(),
-        config.statement.as_millis()
-    );
     let hosts = u32::try_from(parsed.get_hosts().len()).unwrap_or(u32::MAX).max(1);
     if hosts > 1 {
-        parsed
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .load_balance_hosts(LoadBalanceHosts::Random);
+        parsed.load_balance_hosts(LoadBalanceHosts::Random);
+        if parsed.get_target_session_attrs() == TargetSessionAttrs::Any {
+            parsed.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
     }
     parsed
-        .options(options.trim())
         .connect_timeout(config.wait / hosts)
         .keepalives_idle(Duration::from_secs(10))
         .keepalives_interval(Duration::from_secs(5))
         .keepalives_retries(3)
         .tcp_user_timeout(Duration::from_secs(20));
-    Ok(parsed)
+    Ok((parsed, settings))
+}
+
+/// Connections that are kept and lent, and how a statement is to be sent over them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    connections: deadpool_postgres::Pool,
+    pooler: Pooler,
+}
+
+impl Pool {
+    /// The same, as if that stood between.
+    #[must_use]
+    pub fn through(self, pooler: Pooler) -> Self {
+        Self { pooler, ..self }
+    }
+
+    /// A connection, as soon as there is one.
+    ///
+    /// # Errors
+    /// There is none in time, or it cannot be made.
+    pub async fn get(&self) -> Result<Object, PoolError> {
+        self.connections.get().await
+    }
+
+    /// Closes the connections that nobody has.
+    pub fn close_idle(&self) {
+        self.connections.retain(|_, _| false);
+    }
+
+    /// Runs a statement on a connection of this pool, or in a transaction on one.
+    ///
+    /// # Errors
+    /// The server's, or the connection's.
+    pub async fn query(
+        &self,
+        session: &impl Session,
+        sql: &str,
+        params: &[&dyn Value],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        statement::query(self.pooler, session, sql, params).await
+    }
+}
+
+/// Sets the gauges of the pool: connections in use and idle, the most there may be, and who waits for one.
+pub fn gauges(pool: &Pool) -> impl Fn() + Send + Sync + use<> {
+    let pool = pool.connections.clone();
+    move || {
+        let status = pool.status();
+        let set = |state: &'static str, count: usize| {
+            metrics::gauge!("postgres_connections", "state" => state).set(count as f64);
+        };
+        set("used", status.size.saturating_sub(status.available));
+        set("idle", status.available);
+        metrics::gauge!("postgres_connections_max").set(status.max_size as f64);
+        metrics::gauge!("postgres_connections_waited_for").set(status.waiting as f64);
+    }
 }
 
 /// A bounded pool; nothing is connected yet.
@@ -194,10 +294,10 @@ fn parameters(config: &PostgresConfig) -> Result<Config, BadUrl> {
 /// # Errors
 /// [`BadUrl`].
 pub fn pool(config: &PostgresConfig) -> Result<Pool, BadUrl> {
-    let ConnectionConfig { parameters, connector } = connection_config(config)?;
+    let ConnectionConfig { parameters, connector, pooler, .. } = connection_config(config)?;
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(parameters, connector, recycling);
-    Pool::builder(manager)
+    let connections = deadpool_postgres::Pool::builder(manager)
         .max_size(config.connections)
         .wait_timeout(Some(config.wait))
         .create_timeout(Some(config.wait))
@@ -206,7 +306,8 @@ pub fn pool(config: &PostgresConfig) -> Result<Pool, BadUrl> {
         .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .build()
-        .map_err(|_| BadUrl::Url)
+        .map_err(|_| BadUrl::Url)?;
+    Ok(Pool { connections, pooler })
 }
 
 /// A readiness check: a statement goes through.
@@ -245,8 +346,10 @@ mod tests {
 
     fn config(url: &str) -> Config {
         let wait = Duration::from_secs(2);
-        let config = PostgresConfig { url: url.into(), ca: None, connections: 1, wait, statement: wait };
-        parameters(&config).expect("a URL of PostgreSQL's")
+        let pooler = Pooler::None;
+        let config =
+            PostgresConfig { url: url.into(), ca: None, pooler, connections: 1, wait, statement: wait };
+        parameters(&config).expect("a URL of PostgreSQL's").0
     }
 
     #[test]
@@ -269,6 +372,7 @@ mod tests {
         let keys = PostgresKeys {
             url: "URL",
             ca: "CA",
+            pooler: "POOLER",
             connections: "CONNECTIONS",
             connections_default: 1,
             wait_ms: "WAIT_MS",

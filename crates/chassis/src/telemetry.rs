@@ -1,8 +1,18 @@
 //! Logs, metrics and traces of a process, and the `traceparent` that ties traces of several processes together.
 
+mod exposition;
+mod json;
+mod otlp;
+mod process;
+mod push;
+mod recorder;
+
+pub use push::PushConfig;
+pub use recorder::Metrics;
+
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::BuildError;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
@@ -11,25 +21,30 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::time::interval;
-use tracing::{Level, Metadata, Span};
+use tracing::{Level, Metadata, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
+use self::json::InTrace;
+use self::push::Pusher;
+use crate::clock::SystemClock;
 use crate::env::Env;
 use crate::lifecycle::Tasks;
 
-/// Upper bounds of the latency histograms' buckets, seconds.
-const BUCKETS: [f64; 14] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Upper bounds of the buckets of histograms that count rows.
-const ROWS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+/// Target of spans that are there for traces alone: the log does not show them, and while there is no collector nothing
+/// is made of them. For what happens thousands of times a second.
+pub const TRACED: &str = "traced";
+
 /// How often the recorder tidies up. What it has not tidied up it keeps, so this bounds its memory.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How long the last spans may take to leave at the stop.
 const FLUSH: Duration = Duration::from_secs(2);
+/// Name of what makes the spans.
+const SCOPE: &str = "messenger";
 /// Libraries whose spans would trace the exporter itself.
 const SILENT: [&str; 4] = ["h2=off", "hyper=off", "tonic=off", "tower=off"];
 /// Libraries that print what people write, each with the last level at which it does not. Holds whatever `RUST_LOG` asks
@@ -45,9 +60,11 @@ pub struct TelemetryConfig {
     /// Filter directives, `RUST_LOG` syntax.
     pub filter: String,
     /// OTLP endpoint over gRPC; traces are off without it.
-    pub endpoint: Option<String>,
+    pub traces: Option<String>,
     /// Share of traces kept, 0 to 1, unless the caller has already decided.
     pub ratio: f64,
+    /// Where metrics are pushed, beside being there to be fetched.
+    pub metrics: Option<PushConfig>,
 }
 
 impl TelemetryConfig {
@@ -57,13 +74,22 @@ impl TelemetryConfig {
         if format != "text" && format != "json" {
             env.problem("LOG_FORMAT: must be text or json");
         }
-        Self {
-            json: format == "json",
-            filter: env.text("RUST_LOG", "info", "log filter, for example info or messenger_gateway=debug"),
-            endpoint: env
-                .optional("OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP/gRPC collector; traces are off without it"),
-            ratio: env.within("OTEL_TRACES_SAMPLER_ARG", 0.1, 0.0..=1.0, "share of traces that are kept"),
-        }
+        let filter = env.text("RUST_LOG", "info", "log filter, for example info or messenger_gateway=debug");
+        let both = env.optional(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTLP/gRPC collector; traces and the push of metrics are off without it",
+        );
+        let traces = env.optional("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the same for traces alone");
+        let metrics = env.optional("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "the same for metrics alone");
+        let ratio = env.within("OTEL_TRACES_SAMPLER_ARG", 0.1, 0.0..=1.0, "share of traces that are kept");
+        let every = env.millis(
+            "OTEL_METRIC_EXPORT_INTERVAL",
+            60_000,
+            100..=3_600_000,
+            "time between two pushes of metrics, milliseconds",
+        );
+        let metrics = metrics.or_else(|| both.clone()).map(|endpoint| PushConfig { endpoint, every });
+        Self { json: format == "json", filter, traces: traces.or(both), ratio, metrics }
     }
 }
 
@@ -87,8 +113,10 @@ pub enum TelemetryError {
 /// The running telemetry of the process.
 #[derive(Debug)]
 pub struct Telemetry {
+    service: &'static str,
     provider: Option<SdkTracerProvider>,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
+    push: Option<PushConfig>,
 }
 
 impl Telemetry {
@@ -97,27 +125,16 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError`], also when called twice in one process.
     pub fn start(service: &'static str, config: &TelemetryConfig) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::builder().parse(&config.filter)?.and(filter_fn(is_discreet));
-        let output = fmt::layer().with_writer(std::io::stderr);
-        let output = if config.json {
-            output.json().flatten_event(true).with_span_list(false).boxed()
-        } else {
-            output.with_target(false).boxed()
-        };
         let provider =
-            config.endpoint.as_deref().map(|url| provider(service, url, config.ratio)).transpose()?;
-        let traces = provider.as_ref().map(|provider| {
-            tracing_opentelemetry::layer().with_tracer(provider.tracer(service)).with_filter(trace_filter())
-        });
-        tracing_subscriber::registry().with(output.with_filter(filter)).with(traces).try_init()?;
-        let metrics = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
-            .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)?
-            .install_recorder()?;
-        Ok(Self { provider, metrics })
+            config.traces.as_deref().map(|url| provider(service, url, config.ratio)).transpose()?;
+        subscriber(config, provider.as_ref(), std::io::stderr)?.try_init()?;
+        let metrics = Metrics::install()?;
+        metrics.observe(process::look);
+        Ok(Self { service, provider, metrics, push: config.metrics.clone() })
     }
 
-    /// Keeps the recorder tidy until the stop: without it histograms grow for as long as nobody reads them.
+    /// Keeps the recorder tidy until the stop: without it histograms grow for as long as nobody reads them. Pushes the
+    /// metrics, if they are to be.
     pub fn keep_up(&self, tasks: &Tasks) {
         let (metrics, stop) = (self.metrics.clone(), tasks.stop().clone());
         tasks.spawn_essential("metrics upkeep", async move {
@@ -125,15 +142,20 @@ impl Telemetry {
             loop {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    _ = due.tick() => metrics.run_upkeep(),
+                    _ = due.tick() => metrics.tidy_up(),
                 }
             }
         });
+        if let Some(config) = self.push.clone() {
+            let (metrics, attributes) = (self.metrics.clone(), identity(self.service).to_vec());
+            let pusher = Pusher { config, metrics, clock: SystemClock, attributes };
+            tasks.spawn_essential("metrics push", pusher.run(tasks.stop().clone()));
+        }
     }
 
-    /// Renders the metrics as Prometheus text.
-    pub fn metrics(&self) -> PrometheusHandle {
-        self.metrics.clone()
+    /// The metrics of the process.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Sends the last spans.
@@ -142,6 +164,33 @@ impl Telemetry {
             tracing::warn!(%error, "the last spans were not sent");
         }
     }
+}
+
+/// What takes logs and spans: writes the ones, and hands the others to `provider`.
+fn subscriber<W>(
+    config: &TelemetryConfig,
+    provider: Option<&SdkTracerProvider>,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync + 'static, tracing_subscriber::filter::ParseError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder().parse(&config.filter)?.and(filter_fn(is_logged));
+    let output = fmt::layer().with_writer(writer);
+    let output = if config.json {
+        output.json().flatten_event(true).with_span_list(false).map_event_format(InTrace).boxed()
+    } else {
+        output.with_target(false).boxed()
+    };
+    let traces = provider.map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(SCOPE)));
+    // The layer that is not there has a filter, too: one without would count as one that wants every span.
+    let traced = if traces.is_some() { trace_filter() } else { EnvFilter::new("off") };
+    Ok(tracing_subscriber::registry().with(output.with_filter(filter)).with(traces.with_filter(traced)))
+}
+
+/// Whether the log may show it: not what is there for traces alone, and nothing that prints what people write.
+fn is_logged(item: &Metadata<'_>) -> bool {
+    item.target() != TRACED && is_discreet(item)
 }
 
 /// Whether nothing that people write can be in an event of this kind.
@@ -156,10 +205,8 @@ fn provider(
     ratio: f64,
 ) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
-    let resource = Resource::builder()
-        .with_service_name(service)
-        .with_attribute(KeyValue::new("service.instance.id", std::process::id().to_string()))
-        .build();
+    let identity = identity(service).map(|(key, value)| KeyValue::new(key, value));
+    let resource = Resource::builder().with_attributes(identity).build();
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio))))
@@ -167,13 +214,28 @@ fn provider(
         .build())
 }
 
+/// What tells this process from all others, also from one of the same number in another container.
+fn identity(service: &str) -> [(&'static str, String); 2] {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let instance = format!("{}:{}", host.trim(), std::process::id());
+    [("service.name", service.to_owned()), ("service.instance.id", instance)]
+}
+
 fn trace_filter() -> EnvFilter {
     let start = EnvFilter::new("info");
     SILENT.iter().filter_map(|directive| directive.parse().ok()).fold(start, EnvFilter::add_directive)
 }
 
+/// Whether the span's trace is kept.
+pub fn is_kept(span: &Span) -> bool {
+    !span.is_disabled() && span.context().span().span_context().is_sampled()
+}
+
 /// The `traceparent` of a span, when its trace is kept: what to send along to another process.
 pub fn traceparent(span: &Span) -> Option<String> {
+    if span.is_disabled() {
+        return None;
+    }
     let context = span.context();
     let span = context.span();
     let kept = span.span_context();
@@ -194,3 +256,6 @@ fn context_of(traceparent: &str) -> Context {
     let carrier = std::collections::HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
     TraceContextPropagator::new().extract(&carrier)
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,10 @@ pub enum Event {
     },
     /// The next entry of its conversation.
     Entry(Box<Entry>),
+    /// The server's log is another one than before: it was restored from a backup, and what was handed out and is not in the
+    /// backup is gone. Forget all of it: every entry that the user may see follows anew, and then what is new. Messages
+    /// that were not acknowledged are sent again.
+    Restored,
     /// The server's log of this conversation ends before what this device has handed out: it was restored from a backup.
     /// What follows begins where the server says.
     Reset(i64),

@@ -1,6 +1,7 @@
 //! The composition root: the one file that sees all rooms. Startup reads as a list; every listener is bound before
 //! anything is served.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,15 +11,17 @@ use messenger_chassis::admin::{self, Readiness};
 use messenger_chassis::clock::{Clock, SystemClock};
 use messenger_chassis::http::{HttpLimits, bind};
 use messenger_chassis::lifecycle::{Lifecycle, Tasks};
-use messenger_chassis::telemetry::Telemetry;
-use messenger_chassis::{migrate, postgres};
+use messenger_chassis::report::Report;
+use messenger_chassis::telemetry::{Metrics, Telemetry};
+use messenger_chassis::{files, migrate, postgres};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::care::{Care, CareError};
+use crate::cli;
 use crate::config::{Config, KeySource, Listen};
 use crate::crypto::{self, Keys, PasswordHashes, Tokens, load_or_create, watch_keys};
-use crate::domain::UserId;
 use crate::grpc::Surface;
 use crate::http;
 use crate::mail::Mailer;
@@ -27,9 +30,12 @@ use crate::store::{GRANTS, Store, migrations};
 use crate::throttle::Throttle;
 use crate::usecase::{Accounts, FORGOTTEN_QUEUE};
 
-const SESSIONS_USAGE: &str = "usage: accounts sessions end USER_ID | accounts sessions end all";
-/// Log-ins that one statement ends.
-const SESSIONS_BATCH: u16 = 1_000;
+/// Counters that can be seen before they have counted anything.
+const COUNTERS: [&str; 3] =
+    ["accounts_refresh_reuse_total", "accounts_throttle_alone_total", "http_connections_refused_total"];
+
+/// Gauges that can be seen before they were set.
+const GAUGES: [&str; 2] = ["accounts_password_hashes_active", "accounts_password_hashes_waiting"];
 
 /// Serves until a signal, or until something essential has failed.
 ///
@@ -37,13 +43,15 @@ const SESSIONS_BATCH: u16 = 1_000;
 /// The service cannot start; the context says which step failed.
 pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitCode> {
     let lifecycle = Lifecycle::new().context("install the signal handlers")?;
+    files::raise_limit();
     let listeners = Listeners::bind(&config.listen)?;
     let connection = postgres::connection_config(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
     migrate::verify(&connection, &migrations::migrations::runner()).await.context("check the schema")?;
     telemetry.keep_up(lifecycle.tasks());
-    let app = App::build(&config, Arc::new(SystemClock), lifecycle.tasks())?;
+    telemetry.metrics().begin_at_zero(&COUNTERS, &GAUGES);
+    let app = App::build(&config, Arc::new(SystemClock), telemetry.metrics(), lifecycle.tasks())?;
     app.run(&config, listeners, &telemetry, lifecycle.tasks())?;
-    let code = lifecycle.run(config.stop_deadline).await;
+    let code = lifecycle.run(config.leave, config.stop_deadline).await;
     telemetry.stop();
     Ok(code)
 }
@@ -88,49 +96,68 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
 /// Lists the signing keys, or puts others into their file, and says what was done.
 ///
 /// # Errors
-/// The keys cannot be read or changed, or the verb is none.
-pub fn keys_command(config: &Config, verb: Option<&str>) -> anyhow::Result<String> {
+/// The keys cannot be read or changed.
+pub fn keys_command(config: &Config, verb: cli::Keys) -> anyhow::Result<String> {
     let (now, life) = (SystemClock.now(), config.tokens.ttl);
     match (verb, &config.keys) {
-        (Some("list"), KeySource::File(path)) if !path.exists() => {
+        (cli::Keys::List, KeySource::File(path)) if !path.exists() => {
             anyhow::bail!("ACCOUNTS_SIGNING_KEY_FILE: there is none yet, the first `serve` makes it")
         }
-        (Some("list"), source) => Ok(crypto::list_keys(&keys(source)?, now, life)),
-        (Some("rotate" | "replace"), KeySource::Pem(_)) => {
+        (cli::Keys::List, source) => Ok(crypto::list_keys(&keys(source)?, now, life)),
+        (_, KeySource::Pem(_)) => {
             anyhow::bail!("the keys are in ACCOUNTS_SIGNING_KEY: change them where it comes from")
         }
-        (Some("rotate"), KeySource::File(path)) => {
+        (cli::Keys::Rotate, KeySource::File(path)) => {
             let from = crypto::rotate_keys(path, now, config.key_lead, life).context("rotate the keys")?;
             Ok(format!("a new key is published, and signs from {from} on"))
         }
-        (Some("replace"), KeySource::File(path)) => {
+        (cli::Keys::Replace, KeySource::File(path)) => {
             crypto::replace_keys(path).context("replace the keys")?;
             Ok("a new key signs, all others are void".to_owned())
         }
-        _ => anyhow::bail!("usage: accounts keys list | rotate | replace"),
     }
 }
 
-/// Ends the log-ins of one user, or of all, and says how many. Gateways close their sockets within the second in which they
-/// look into the log.
+/// Does what an operator asks about users and their log-ins, and tells it to `out`. `by` is who asks.
 ///
 /// # Errors
-/// The database cannot be reached, or nobody is named.
-pub async fn end_sessions(config: &Config, whom: Option<&str>) -> anyhow::Result<String> {
-    let user = match whom {
-        Some("all") => None,
-        Some(id) => Some(UserId::parse(id).map_err(|_| anyhow::anyhow!("{SESSIONS_USAGE}"))?),
-        None => anyhow::bail!(SESSIONS_USAGE),
+/// [`NotFound`](messenger_chassis::report::NotFound); the database cannot be reached.
+pub async fn care(
+    config: &Config,
+    task: Task,
+    manner: &cli::Manner,
+    by: String,
+    out: impl Write,
+) -> anyhow::Result<()> {
+    let tasks = Tasks::new();
+    let mut care = Care {
+        store: Store::new(postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?),
+        notices: notices(config, &tasks)?,
+        clock: Arc::new(SystemClock),
+        by: manner.by.clone().unwrap_or(by),
+        report: Report::new(out, manner.json),
     };
-    let store = Store::new(postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?);
-    let mut ended = 0;
-    loop {
-        let some = store.end_sessions(user, SystemClock.now(), SESSIONS_BATCH).await?;
-        ended += some;
-        if some < u64::from(SESSIONS_BATCH) {
-            return Ok(format!("{ended} log-ins have ended"));
-        }
-    }
+    let done = match task {
+        Task::User(verb) => care.user(verb).await,
+        Task::Sessions(cli::Sessions::End { whose }) => care.end_sessions(whose).await,
+    };
+    // With the last sender the notices end, when they are told.
+    drop(care);
+    tasks.stop().cancel();
+    tasks.join().await;
+    done.map_err(|error| match error {
+        CareError::NotFound(what) => what.into(),
+        other => other.into(),
+    })
+}
+
+/// What an operator asks for.
+#[derive(Debug)]
+pub enum Task {
+    /// Something about a user.
+    User(cli::User),
+    /// Something about log-ins.
+    Sessions(cli::Sessions),
 }
 
 /// The three listeners, bound.
@@ -157,15 +184,17 @@ struct App {
 }
 
 impl App {
-    fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &Tasks) -> anyhow::Result<Self> {
+    fn build(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
         let pool = postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?;
-        let notices = match &config.redis_url {
-            Some(url) => Notices::start(url.expose_secret(), &config.redis_prefix, tasks)
-                .context("ACCOUNTS_REDIS_URL")?,
-            None => Notices::off(),
-        };
+        metrics.observe(postgres::gauges(&pool));
+        let notices = notices(config, tasks)?;
         let checked = pool.clone();
-        let readiness = Readiness::new(tasks.stop().clone()).with("postgres", move || {
+        let readiness = Readiness::new(tasks.leave().clone()).with("postgres", move || {
             let pool = checked.clone();
             async move { postgres::check(&pool).await }
         });
@@ -202,7 +231,7 @@ impl App {
         let (accounts, limits) = (self.accounts.clone(), config.requests);
         let rest = http::router(accounts, limits, config.http.trusted.clone(), &config.cors)
             .context("write the OpenAPI document")?;
-        let admin = admin::router(self.readiness, telemetry.metrics());
+        let admin = admin::router(self.readiness, telemetry.metrics().clone());
         let serve = messenger_chassis::http::serve;
         tasks.spawn_essential("http", serve(listeners.http, rest, config.http.clone(), tasks.clone()));
         tasks.spawn_essential("admin", serve(listeners.admin, admin, HttpLimits::default(), tasks.clone()));
@@ -223,6 +252,15 @@ impl App {
             }
         });
         Ok(())
+    }
+}
+
+fn notices(config: &Config, tasks: &Tasks) -> anyhow::Result<Notices> {
+    match &config.redis_url {
+        Some(url) => {
+            Notices::start(url.expose_secret(), &config.redis_prefix, tasks).context("ACCOUNTS_REDIS_URL")
+        }
+        None => Ok(Notices::off()),
     }
 }
 

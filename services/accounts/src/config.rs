@@ -82,7 +82,9 @@ pub struct Config {
     pub sessions: SessionLimits,
     /// Time between looks for what has expired.
     pub housekeeping: Duration,
-    /// How long a stop may take.
+    /// Time for which it serves on at a stop, not ready.
+    pub leave: Duration,
+    /// How long the stop may take then.
     pub stop_deadline: Duration,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
@@ -119,6 +121,7 @@ impl Config {
         let keys = PostgresKeys {
             url: "ACCOUNTS_DATABASE_URL",
             ca: "ACCOUNTS_DATABASE_CA",
+            pooler: "ACCOUNTS_DATABASE_POOLER",
             connections: "ACCOUNTS_DATABASE_CONNECTIONS",
             connections_default: 16,
             wait_ms: "ACCOUNTS_DATABASE_WAIT_MS",
@@ -166,6 +169,12 @@ impl Config {
                 60_000,
                 100..=3_600_000,
                 "time between deletions of what has expired, milliseconds",
+            ),
+            leave: env.millis(
+                "ACCOUNTS_LEAVE_MS",
+                3_000,
+                0..=600_000,
+                "time for which it serves on at a stop, not ready, until load balancers have seen it, milliseconds",
             ),
             stop_deadline: env.millis(
                 "ACCOUNTS_STOP_DEADLINE_MS",

@@ -4,34 +4,46 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use clap::Parser as _;
+use messenger_accounts::app::{self, Task};
+use messenger_accounts::cli::{Cli, Command, Manner};
 use messenger_accounts::config::Config;
-use messenger_accounts::{app, http};
+use messenger_accounts::http;
 use messenger_chassis::env::{EX_CONFIG, Misconfigured};
+use messenger_chassis::report::{EX_NOT_FOUND, NotFound};
 use messenger_chassis::telemetry::Telemetry;
 use messenger_chassis::{admin, env};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: accounts serve | migrate | ready | check-config | openapi | keys | sessions";
-
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr().lock(), "accounts: {error:#}");
-        if error.is::<Misconfigured>() { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
+        exit_code(&error)
     })
 }
 
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Misconfigured>() {
+        ExitCode::from(EX_CONFIG)
+    } else if error.is::<NotFound>() {
+        ExitCode::from(EX_NOT_FOUND)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
 fn run() -> anyhow::Result<ExitCode> {
-    match std::env::args().nth(1).as_deref() {
-        Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
-        Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
-        Some("ready") => ready(),
-        Some("check-config") => check_config(),
-        Some("keys") => keys(),
-        Some("sessions") => sessions(),
-        Some("openapi") => print(&http::openapi()?),
-        _ => anyhow::bail!(USAGE),
+    match Cli::parse().command {
+        Command::Serve => start(async |config, telemetry| app::serve(config, telemetry).await),
+        Command::Migrate => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Command::Ready => ready(),
+        Command::CheckConfig => check_config(),
+        Command::Openapi => print(&http::openapi()?),
+        Command::Keys(verb) => keys(verb),
+        Command::Sessions(command) => care(Task::Sessions(command.verb), &command.manner),
+        Command::User(command) => care(Task::User(command.verb), &command.manner),
     }
 }
 
@@ -59,16 +71,18 @@ fn check_config() -> anyhow::Result<ExitCode> {
     print(&env::table(&keys))
 }
 
-fn keys() -> anyhow::Result<ExitCode> {
+fn keys(verb: messenger_accounts::cli::Keys) -> anyhow::Result<ExitCode> {
     let (config, _) = Config::read(&variable).context("configuration")?;
-    print(app::keys_command(&config, std::env::args().nth(2).as_deref())?.trim_end())
+    print(app::keys_command(&config, verb)?.trim_end())
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn sessions() -> anyhow::Result<ExitCode> {
+async fn care(task: Task, manner: &Manner) -> anyhow::Result<ExitCode> {
     let (config, _) = Config::read(&variable).context(Misconfigured)?;
-    let whom = std::env::args().nth(3).filter(|_| std::env::args().nth(2).as_deref() == Some("end"));
-    print(&app::end_sessions(&config, whom.as_deref()).await?)
+    let _telemetry = Telemetry::start("accounts", &config.telemetry)?;
+    let by = ["SUDO_USER", "USER"].into_iter().find_map(variable).unwrap_or_else(|| "unknown".to_owned());
+    app::care(&config, task, manner, by, std::io::stdout().lock()).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

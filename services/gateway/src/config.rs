@@ -10,7 +10,7 @@ use messenger_chassis::env::{Env, EnvError, Key};
 use messenger_chassis::http::HttpLimits;
 use messenger_chassis::migrate::{MigrateConfig, MigrateKeys};
 use messenger_chassis::origins::Origins;
-use messenger_chassis::postgres::{PostgresConfig, PostgresKeys};
+use messenger_chassis::postgres::{PostgresConfig, PostgresKeys, StandbyConfig, StandbyKeys};
 use messenger_chassis::telemetry::TelemetryConfig;
 
 use crate::auth::TokenConfig;
@@ -33,10 +33,19 @@ const CONNECTIONS: usize = 24;
 const POSTGRES: PostgresKeys = PostgresKeys {
     url: "GATEWAY_DATABASE_URL",
     ca: "GATEWAY_DATABASE_CA",
+    pooler: "GATEWAY_DATABASE_POOLER",
     connections: "GATEWAY_DATABASE_CONNECTIONS",
     connections_default: CONNECTIONS,
     wait_ms: "GATEWAY_DATABASE_WAIT_MS",
     statement_ms: "GATEWAY_DATABASE_STATEMENT_MS",
+};
+
+/// As many as reads of the log and requests may use at once by their defaults, a sweep and a look at the standby.
+const STANDBY: StandbyKeys = StandbyKeys {
+    url: "GATEWAY_DATABASE_READ_URL",
+    connections: "GATEWAY_DATABASE_READ_CONNECTIONS",
+    connections_default: 18,
+    lag_ms: "GATEWAY_DATABASE_READ_LAG_MS",
 };
 
 const MIGRATE: MigrateKeys =
@@ -65,8 +74,12 @@ pub struct Config {
     pub rates: Rates,
     /// The log.
     pub postgres: PostgresConfig,
+    /// Where else it is read.
+    pub standby: Option<StandbyConfig>,
     /// Who migrates it.
     pub migrate: MigrateConfig,
+    /// Partitions of its entries; 0: one table.
+    pub partitions: u16,
     /// Time limits of the log.
     pub store: StoreConfig,
     /// The doorbell.
@@ -93,7 +106,9 @@ pub struct Config {
     pub session: SessionConfig,
     /// Use cases.
     pub limits: usecase::Limits,
-    /// Time over which the sockets are closed at a stop.
+    /// Time for which it serves on at a stop, not ready.
+    pub leave: Duration,
+    /// Time over which the sockets are closed then.
     pub drain: Duration,
     /// When this process counts as having stood still.
     pub pause: PauseLimits,
@@ -134,7 +149,9 @@ impl Config {
             rates: rates::of_users(&mut env),
             admission: AdmissionConfig::read(&mut env),
             postgres: PostgresConfig::read(&mut env, &POSTGRES),
+            standby: StandbyConfig::read(&mut env, &STANDBY),
             migrate: MigrateConfig::read(&mut env, &MIGRATE),
+            partitions: partitions(&mut env),
             store: store(&mut env),
             requests: requests(&mut env),
             redis: RedisConfig::read(&mut env, node),
@@ -159,6 +176,12 @@ impl Config {
                 1_000..=3_600_000,
                 "time without reaching PostgreSQL, Redis or accounts after which sockets are sent elsewhere, milliseconds",
             ),
+            leave: env.millis(
+                "GATEWAY_LEAVE_MS",
+                3_000,
+                0..=600_000,
+                "time for which it serves on at a stop, not ready, until load balancers have seen it, milliseconds",
+            ),
             drain: env.millis(
                 "GATEWAY_DRAIN_MS",
                 5_000,
@@ -173,11 +196,28 @@ impl Config {
             ),
             telemetry: TelemetryConfig::read(&mut env),
         };
+        if let Some(standby) = &config.standby {
+            standby.judge(&mut env, STANDBY.url, &config.postgres);
+        }
         if config.drain >= config.stop {
             env.problem("GATEWAY_DRAIN_MS: must be less than GATEWAY_STOP_MS");
         }
         Ok((config, env.finish()?))
     }
+}
+
+/// A power of two, because each partition of 16 becomes two of 32.
+fn partitions(env: &mut Env<'_>) -> u16 {
+    let partitions = env.within(
+        "GATEWAY_ENTRIES_PARTITIONS",
+        0,
+        0..=256,
+        "partitions of the log's table, a power of two, made by `migrate` while it is empty and by `partition` at any time; 0: as it is",
+    );
+    if partitions > 0 && !u16::is_power_of_two(partitions) {
+        env.problem("GATEWAY_ENTRIES_PARTITIONS: must be a power of two, or 0");
+    }
+    partitions
 }
 
 fn store(env: &mut Env<'_>) -> StoreConfig {

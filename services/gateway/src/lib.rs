@@ -4,6 +4,7 @@
 //! [`delivery`] (with [`fanout`] between replicas) → [`hub`] → [`session`].
 
 pub mod app;
+pub mod cli;
 pub mod config;
 
 pub mod http;
@@ -13,6 +14,8 @@ pub mod auth;
 pub mod dialect;
 
 pub mod usecase;
+
+pub mod care;
 
 pub mod lanes;
 

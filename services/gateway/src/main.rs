@@ -4,32 +4,50 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use clap::Parser as _;
 use messenger_chassis::admin;
 use messenger_chassis::env::{EX_CONFIG, Misconfigured};
+use messenger_chassis::report::{EX_NOT_FOUND, NotFound};
 use messenger_chassis::telemetry::Telemetry;
 use messenger_gateway::app;
+use messenger_gateway::care::Task;
+use messenger_gateway::cli::{Cli, Command, Manner};
 use messenger_gateway::config::Config;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: gateway serve | migrate | ready | check-config";
-
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         // Nothing is left to do when standard error is closed.
         let _ = writeln!(std::io::stderr().lock(), "gateway: {error:#}");
-        if error.is::<Misconfigured>() { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
+        exit_code(&error)
     })
 }
 
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Misconfigured>() {
+        ExitCode::from(EX_CONFIG)
+    } else if error.is::<NotFound>() {
+        ExitCode::from(EX_NOT_FOUND)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
 fn run() -> anyhow::Result<ExitCode> {
-    match std::env::args().nth(1).as_deref() {
-        Some("serve") => start(async |config, telemetry| app::serve(config, telemetry).await),
-        Some("migrate") => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
-        Some("ready") => ready(),
-        Some("check-config") => check_config(),
-        _ => anyhow::bail!(USAGE),
+    match Cli::parse().command {
+        Command::Serve => start(async |config, telemetry| app::serve(config, telemetry).await),
+        Command::Migrate => start(async |config, _| app::migrate(&config).await.map(|()| ExitCode::SUCCESS)),
+        Command::Partition => {
+            start(async |config, _| app::repartition(&config).await.map(|()| ExitCode::SUCCESS))
+        }
+        Command::Epoch { verb } => start(async |config, _| print(&app::epoch(&config, verb).await?)),
+        Command::Ready => ready(),
+        Command::CheckConfig => check_config(),
+        Command::Conversations(command) => care(Task::Conversations(command.verb), &command.manner),
+        Command::User(command) => care(Task::User(command.verb), &command.manner),
+        Command::Retention(command) => care(Task::Retention(command.verb), &command.manner),
     }
 }
 
@@ -57,7 +75,20 @@ async fn ready() -> anyhow::Result<ExitCode> {
 fn check_config() -> anyhow::Result<ExitCode> {
     let (config, keys) = read().context(Misconfigured)?;
     app::check(&config).context(Misconfigured)?;
-    writeln!(std::io::stdout().lock(), "{}", messenger_chassis::env::table(&keys))?;
+    print(&messenger_chassis::env::table(&keys))
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stdout().lock(), "{text}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn care(task: Task, manner: &Manner) -> anyhow::Result<ExitCode> {
+    let (config, _) = read().context(Misconfigured)?;
+    let _telemetry = Telemetry::start("gateway", &config.telemetry)?;
+    let by = ["SUDO_USER", "USER"].into_iter().find_map(variable).unwrap_or_else(|| "unknown".to_owned());
+    app::care(&config, task, manner, by, std::io::stdout().lock()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

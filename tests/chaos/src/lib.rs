@@ -14,4 +14,5 @@ pub mod nemesis;
 mod observer;
 mod recorder;
 pub mod scenario;
+pub mod skew;
 mod stack;

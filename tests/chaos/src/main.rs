@@ -90,6 +90,8 @@ async fn chaos(arguments: &Arguments) -> Result<ExitCode> {
         size: Size { users, devices, groups, members, rate },
         seed,
         settings: &settings,
+        balanced: false,
+        programs: None,
         redis: None,
         before: Duration::from_secs(10),
         after: Duration::from_secs(10),

@@ -202,7 +202,7 @@ impl Scribe {
                 let unknown = code.starts_with("unavailable");
                 if unknown { Event::Info { call, why: code } } else { Event::Fail { call, code } }
             }
-            device::Event::Reset(_) => {
+            device::Event::Reset(_) | device::Event::Restored => {
                 self.seen.resets.fetch_add(1, Ordering::Relaxed);
                 return None;
             }

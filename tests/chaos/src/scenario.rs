@@ -33,6 +33,11 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// Environment of all processes, over the defaults.
     pub settings: &'a [(&'a str, &'a str)],
+    /// Clients come through the load balancer as it is deployed, to three gateways and two accounts services, and not through
+    /// links that can be broken.
+    pub balanced: bool,
+    /// Folder with the programs of another build, with which the run begins.
+    pub programs: Option<&'a Path>,
     /// URL of Redis servers that the caller runs; without it, the system has one of its own, behind links.
     pub redis: Option<&'a str>,
     /// Talk before the first fault.

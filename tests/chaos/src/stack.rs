@@ -58,9 +58,14 @@ pub struct Servers {
     pub postgres: Option<Postgres>,
     /// What follows it.
     pub standby: Option<PostgresServer>,
+    /// Whether the gateways read from that.
+    pub reads: bool,
+    /// Whether a PgBouncer stands before the database.
+    pub pooler: bool,
 }
 
-/// Starts the system and connects everybody, each device to another gateway than its user's other ones.
+/// Starts the system and connects everybody, each device to another gateway than its user's other ones unless a load
+/// balancer decides.
 ///
 /// # Errors
 /// When somebody cannot sign up or connect.
@@ -74,16 +79,24 @@ pub(crate) async fn start(plan: &Plan<'_>, servers: Servers, writer: &Writer) ->
     let cluster = Cluster::start(ClusterOptions {
         mutual_tls: false,
         gateways: GATEWAYS,
+        more_accounts: usize::from(plan.balanced),
+        balanced: plan.balanced,
+        programs: plan.programs,
         settings: &all,
         postgres: Some(postgres),
         standby: servers.standby,
+        reads: servers.reads,
+        pooler: servers.pooler,
         redis,
         redis_url: plan.redis,
-        links: true,
+        links: !plan.balanced,
     })
     .await;
     let accounts = Accounts::new(&cluster.rest())?;
-    let urls: Vec<_> = (0..GATEWAYS).map(|index| cluster.linked_url(index)).collect();
+    let urls: Vec<_> = match plan.balanced {
+        true => vec![cluster.balanced_url()],
+        false => (0..GATEWAYS).map(|index| cluster.linked_url(index)).collect(),
+    };
     let (mut devices, mut observers) = (Vec::new(), Vec::new());
     for user in 0..size.users {
         let email = format!("user.{user}@mail.com");

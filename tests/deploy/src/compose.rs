@@ -202,6 +202,32 @@ fn whoever_is_waited_for_can_be_waited_for() {
 }
 
 #[test]
+fn every_container_is_of_one_version_bounded_and_confined() {
+    let system = System::read();
+    for service in system.services() {
+        let name = service.name;
+        let (_, tag) = service.text("/image").and_then(|image| image.rsplit_once(':')).expect("a tag");
+        assert!(
+            tag.split(['.', '-']).take_while(|part| part.parse::<u32>().is_ok()).count() >= 2,
+            "{name}: {tag}"
+        );
+        for limit in ["/logging/options/max-size", "/logging/options/max-file"] {
+            assert!(service.text(limit).is_some(), "{name} has no {limit}");
+        }
+        let serves = service.text("/restart") == Some("unless-stopped");
+        for limit in ["/deploy/resources/limits/memory", "/deploy/resources/limits/pids"] {
+            assert!(!serves || service.text(limit).is_some(), "{name} has no {limit}");
+        }
+        assert_eq!(service.list("security_opt"), ["no-new-privileges:true"], "{name}");
+        // PostgreSQL's image starts as root, gives the volume to its user, and goes on as that.
+        if name != "postgres" {
+            assert_eq!(service.list("cap_drop"), ["ALL"], "{name}");
+            assert_eq!(service.text("/read_only"), Some("true"), "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_balancer_alone_is_reachable_and_from_this_machine_only() {
     let system = System::read();
     for service in system.services() {

@@ -1,12 +1,15 @@
 //! HAProxy finds the services where the compose file puts them, and understands its configuration.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
+use crate::kubernetes::Objects;
+use crate::machine;
 use crate::system::System;
 
-const SHARED: &str = "deploy/haproxy/haproxy.cfg";
+pub(crate) const SHARED: &str = "deploy/haproxy/haproxy.cfg";
 const COMPOSE: &str = "deploy/haproxy/compose.cfg";
+const KUBERNETES: &str = "deploy/haproxy/kubernetes.cfg";
 
 #[test]
 fn the_backends_lead_to_the_services_and_their_admin_ports() {
@@ -56,22 +59,39 @@ fn what_clients_say_of_themselves_is_overwritten_and_the_services_believe_nobody
     }
 }
 
-/// Where HAProxy is not installed there is nobody to ask.
+pub(crate) fn program() -> Option<PathBuf> {
+    machine::program("haproxy", "haproxy")
+}
+
 #[test]
 fn haproxy_understands_the_configuration() {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&folders).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-    let Some(program) = folders.map(|folder| folder.join("haproxy")).find(|program| program.is_file()) else {
-        println!("haproxy is not installed");
-        return;
-    };
-    let system = System::read();
-    let output = Command::new(program)
-        .args(["-c", "-f", SHARED, "-f", COMPOSE])
-        .current_dir(crate::root())
-        .envs(system.service("haproxy").environment())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(Path::new(crate::root()).join(SHARED).is_file());
+    let Some(program) = program() else { return };
+    let objects = Objects::base();
+    let compose = System::read().service("haproxy").environment();
+    let kubernetes = objects.environment(objects.pod("haproxy"));
+    for (servers, environment) in [(COMPOSE, compose), (KUBERNETES, kubernetes)] {
+        let mut command = Command::new(&program);
+        command.args(["-c", "-f", SHARED, "-f", servers]).current_dir(crate::root()).envs(environment);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{servers}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_limits_of_an_address_are_the_documented_ones() {
+    let configuration = crate::read(SHARED);
+    let document = crate::read("docs/OPERATIONS.md");
+    for (key, words) in [
+        ("MESSENGER_ADDRESS_CONNECTIONS", "connections of an address through HAProxy | "),
+        ("MESSENGER_ADDRESS_REQUESTS", "requests of an address to REST at once through HAProxy | "),
+        ("MESSENGER_ADDRESS_HANDSHAKES", "handshakes of an address in ten seconds through HAProxy | "),
+    ] {
+        let limit =
+            configuration.lines().find_map(|line| line.trim().strip_prefix(&format!("presetenv {key} ")));
+        let limit: u32 = limit.and_then(|limit| limit.parse().ok()).unwrap_or_else(|| panic!("{key}"));
+        let documented = document.lines().find_map(|line| line.split_once(words)).expect(words).1;
+        let documented = documented.split(' ').next().unwrap().replace(',', "");
+        assert_eq!(documented, limit.to_string(), "{key}");
+        assert!(configuration.contains(&format!("gt \"${{{key}}}\"")), "{key} limits nothing");
+    }
 }

@@ -30,6 +30,27 @@ fn the_toolchain_is_that_of_the_repository() {
 }
 
 #[test]
+fn what_it_is_built_from_is_pinned_and_it_says_what_it_is() {
+    let sources = instructions().into_iter().filter(|(word, _)| word == "FROM").map(|(_, rest)| rest);
+    let outside: Vec<_> = sources.filter(|rest| rest.contains(['/', ':'])).collect();
+    let [builder, system] = &outside[..] else { panic!("{outside:?}") };
+    assert_eq!(builder, "rust:${RUST}-bookworm AS toolchain");
+    let (_, digest) = system.split_once("@sha256:").expect("a digest");
+    assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{digest}");
+    let manifest = crate::read("Cargo.toml");
+    let version =
+        manifest.lines().find_map(|line| line.strip_prefix("version = ")).unwrap().trim_matches('"');
+    let stage = last_stage();
+    assert!(stage.contains(&("ARG".to_owned(), format!("VERSION={version}"))), "{version}");
+    let labels = stage.iter().find(|(word, _)| word == "LABEL").map(|(_, labels)| labels).expect("labels");
+    for label in ["title=", "licenses=MIT", "version=$VERSION", "revision=$REVISION"] {
+        assert!(labels.contains(&format!("org.opencontainers.image.{label}")), "{label}");
+    }
+    let image = crate::system::System::read();
+    assert!(image.ours().all(|service| service.text("/image") == Some(&format!("messenger:{version}"))));
+}
+
+#[test]
 fn the_builder_sees_every_folder_of_the_workspace() {
     let ignored = crate::read(".dockerignore");
     let seen: Vec<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();

@@ -1,10 +1,17 @@
 //! Holds what is deployed and documented against the programs themselves, so that neither can drift: the compose file,
-//! the image, HAProxy's configuration and the tables of keys. There is nothing here but tests.
+//! the manifests, the image, HAProxy's configuration, alerts and dashboard, and the tables of keys and metrics. There is nothing
+//! here but tests.
 //!
 //! The programs are run, not imported; they are those that cargo has put beside this test. No Docker is needed.
 
 #[cfg(test)]
+mod balancer;
+#[cfg(test)]
+mod command_lines;
+#[cfg(test)]
 mod compose;
+#[cfg(test)]
+mod container;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
@@ -14,11 +21,19 @@ mod haproxy;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
+mod machine;
+#[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod observability;
 #[cfg(test)]
 mod programs;
 #[cfg(test)]
 mod system;
+#[cfg(test)]
+mod yaml;
 
 /// A file of the repository.
 #[cfg(test)]

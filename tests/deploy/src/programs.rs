@@ -69,11 +69,15 @@ impl Program {
     }
 
     fn path(self) -> PathBuf {
-        let test = std::env::current_exe().unwrap();
-        let path = test.ancestors().nth(2).unwrap().join(self.name);
+        let path = folder().join(self.name);
         assert!(path.is_file(), "{} is missing: run `cargo build --workspace` first", path.display());
         path
     }
+}
+
+/// Where cargo has put them.
+pub(crate) fn folder() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
 }
 
 /// A line of the table: name, default and meaning, at least two spaces apart.

@@ -18,9 +18,12 @@ pub(crate) struct Service<'a> {
 
 impl System {
     pub(crate) fn read() -> Self {
-        let text = crate::read("docker-compose.yml");
-        let documents = Yaml::load_from_str(&text).expect("YAML");
-        let Value::Object(mut file) = value(&documents[0]) else { panic!("no mapping") };
+        Self::of("docker-compose.yml")
+    }
+
+    /// The services of a compose file.
+    pub(crate) fn of(path: &str) -> Self {
+        let Value::Object(mut file) = yaml(path) else { panic!("no mapping") };
         let Some(Value::Object(services)) = file.remove("services") else { panic!("no services") };
         Self(services)
     }
@@ -67,6 +70,11 @@ impl<'a> Service<'a> {
         let test = self.fields.pointer("/healthcheck/test").and_then(Value::as_array);
         test.into_iter().flatten().skip(1).map(|item| item.as_str().expect("a text")).collect()
     }
+}
+
+/// A file of the repository, as data.
+pub(crate) fn yaml(path: &str) -> Value {
+    value(&Yaml::load_from_str(&crate::read(path)).expect("YAML")[0])
 }
 
 /// Scalars become texts, as they do in an environment.

@@ -1,43 +1,54 @@
 //! The whole system as a client meets it: one accounts service and several gateways, as real processes on a database
 //! and channels of their own.
 
+mod database;
+mod restore;
 mod settings;
+mod start;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use messenger_backing::{Postgres, PostgresServer, Redis, RedisServer};
+use messenger_backing::{PgBouncer, Postgres, PostgresServer, Redis, RedisServer};
 use nix::sys::signal::Signal;
 use tokio_postgres::Client;
 
-use self::settings::{SETTINGS, mutual_tls, own_settings};
+use self::database::Database;
+use crate::balancer::Balancer;
 use crate::certificates::Authority;
-use crate::database::{TestDatabase, connect, database, with_schema};
+use crate::database::connect;
 use crate::key_folder::KeyFolder;
-use crate::links::{Backing, Links};
-use crate::roles::{self, Role};
-use crate::servers::servers;
-use crate::service::{Launch, PATIENCE, Service};
+use crate::links::Links;
+use crate::roles::Role;
+use crate::service::{PATIENCE, Service, Told};
 
 /// Log lines of each process that a failed test shows.
 const SHOWN_LINES: usize = 40;
-
-/// Database of a cluster on a PostgreSQL of its own.
-const OWN_DATABASE: &str = "cluster";
 
 /// What a cluster is made of.
 #[derive(Debug, Default)]
 pub struct ClusterOptions<'a> {
     /// Number of gateways.
     pub gateways: usize,
+    /// Accounts services beside the one that is always there. They share its keys; the gateways are spread over them all.
+    pub more_accounts: usize,
+    /// HAProxy stands in front, as it is deployed: with the configuration of the deployment.
+    pub balanced: bool,
+    /// Folder with the programs of another build, which migrate and serve until [`Cluster::change_gateway`]. They serve as the owner
+    /// of the database: earlier builds know no roles.
+    pub programs: Option<&'a Path>,
     /// Environment of all processes, over the cluster's own.
     pub settings: &'a [(&'a str, &'a str)],
     /// A PostgreSQL of the cluster's own; without it, a fresh database on the shared one.
     pub postgres: Option<Postgres>,
     /// A server that follows that PostgreSQL; the services know both.
     pub standby: Option<PostgresServer>,
+    /// The gateways read from what follows.
+    pub reads: bool,
+    /// A PgBouncer stands before the cluster's own PostgreSQL. Not together with a standby.
+    pub pooler: bool,
     /// A Redis of the cluster's own; without it, channels of its own on the shared one.
     pub redis: Option<Redis>,
     /// URL of Redis servers that the caller runs, instead of one; no link leads to them.
@@ -51,19 +62,17 @@ pub struct ClusterOptions<'a> {
 /// A running system. Dropping it kills it, and shows the processes' logs when the test has failed.
 #[derive(Debug)]
 pub struct Cluster {
+    balancer: Option<Balancer>,
     links: Vec<Links>,
     gateways: Vec<Service>,
-    accounts: Service,
+    /// At least one.
+    accounts: Vec<Service>,
     _keys: KeyFolder,
     _authority: Option<Authority>,
     database: Database,
+    pooler: Option<PgBouncer>,
+    roles: [Role; 2],
     redis: Option<Redis>,
-}
-
-#[derive(Debug)]
-enum Database {
-    Shared(TestDatabase),
-    Own(Box<Postgres>, Option<Box<PostgresServer>>),
 }
 
 impl Cluster {
@@ -72,13 +81,24 @@ impl Cluster {
     /// # Panics
     /// When something does not start; the message has its log.
     pub async fn start(options: ClusterOptions<'_>) -> Self {
-        start(options).await.unwrap_or_else(|error| panic!("start the system: {error:#}"))
+        start::start(options).await.unwrap_or_else(|error| panic!("start the system: {error:#}"))
     }
 
-    /// Base address of REST.
+    /// Base address of REST: that of the load balancer, if there is one.
     #[must_use]
     pub fn rest(&self) -> String {
-        format!("http://{}", self.accounts.http())
+        let address = self.balancer.as_ref().map_or_else(|| self.accounts().http(), Balancer::address);
+        format!("http://{address}")
+    }
+
+    /// WebSocket address of the load balancer.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn balanced_url(&self) -> String {
+        let balancer = self.balancer.as_ref().unwrap_or_else(|| panic!("there is no load balancer"));
+        format!("ws://{}/", balancer.address())
     }
 
     /// WebSocket address of gateway `index`; it stays the same when the gateway is restarted.
@@ -105,10 +125,16 @@ impl Cluster {
         format!("ws://{}/", self.links[index].clients.address())
     }
 
-    /// The accounts service.
+    /// The accounts service, the first if there are several.
     #[must_use]
     pub fn accounts(&self) -> &Service {
-        &self.accounts
+        &self.accounts[0]
+    }
+
+    /// How many accounts services there are.
+    #[must_use]
+    pub fn accounts_count(&self) -> usize {
+        self.accounts.len()
     }
 
     /// A gateway.
@@ -121,6 +147,15 @@ impl Cluster {
     pub async fn messages(&self) -> Client {
         let url = self.database.url_for("messaging");
         connect(&url).await.unwrap_or_else(|error| panic!("connect to the log: {error:#}"))
+    }
+
+    /// A connection to the log's tables on what follows the cluster's own PostgreSQL.
+    ///
+    /// # Panics
+    /// When there is none, or it does not answer.
+    pub async fn followed(&self) -> Client {
+        let url = self.database.standby_url("messaging").unwrap_or_else(|| panic!("there is no standby"));
+        connect(&url).await.unwrap_or_else(|error| panic!("connect to the standby: {error:#}"))
     }
 
     /// The cluster's own PostgreSQL.
@@ -141,6 +176,14 @@ impl Cluster {
         standby
     }
 
+    /// What stands before the cluster's own PostgreSQL.
+    ///
+    /// # Panics
+    /// When there is nothing.
+    pub fn pooler(&mut self) -> &mut PgBouncer {
+        self.pooler.as_mut().unwrap_or_else(|| panic!("the cluster has no pooler"))
+    }
+
     /// The cluster's own Redis.
     ///
     /// # Panics
@@ -159,6 +202,25 @@ impl Cluster {
         self.redis.as_ref().map_or_else(|| panic!("the cluster shares Redis"), Redis::url)
     }
 
+    /// Runs `accounts …` as an operator does.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub async fn ask_accounts(&self, arguments: &[&str]) -> Told {
+        let told = self.accounts().ask(arguments, &[]).await;
+        told.unwrap_or_else(|error| panic!("accounts {arguments:?}: {error:#}"))
+    }
+
+    /// Runs `gateway …` as an operator does who has the owner's URL.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub async fn ask_gateway(&self, arguments: &[&str]) -> Told {
+        let owner = [("GATEWAY_MIGRATE_DATABASE_URL", self.database.url_for("messaging"))];
+        let told = self.gateways[0].ask(arguments, &owner).await;
+        told.unwrap_or_else(|error| panic!("gateway {arguments:?}: {error:#}"))
+    }
+
     /// Kills gateway `index` where it stands.
     pub async fn kill(&mut self, index: usize) {
         self.gateways[index].signal(Signal::SIGKILL);
@@ -170,7 +232,20 @@ impl Cluster {
     /// # Panics
     /// When it still runs after `limit`.
     pub async fn terminate(&mut self, index: usize, limit: Duration) -> ExitStatus {
+        self.begin_stop(index);
+        self.stopped(index, limit).await
+    }
+
+    /// Asks gateway `index` to stop.
+    pub fn begin_stop(&mut self, index: usize) {
         self.gateways[index].signal(Signal::SIGTERM);
+    }
+
+    /// Waits until gateway `index` has stopped.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    pub async fn stopped(&mut self, index: usize, limit: Duration) -> ExitStatus {
         self.gateways[index].exit(limit).await
     }
 
@@ -188,7 +263,8 @@ impl Cluster {
     /// # Panics
     /// When it does not start.
     pub async fn start_again(&mut self, index: usize) {
-        let started = self.gateways[index].start_again(&[("GATEWAY_HTTP_ADDR", "http")]).await;
+        let addresses = [("GATEWAY_HTTP_ADDR", "http"), ("GATEWAY_ADMIN_ADDR", "admin")];
+        let started = self.gateways[index].start_again(&addresses).await;
         started.unwrap_or_else(|error| panic!("start gateway {index} again: {error:#}"));
     }
 
@@ -203,8 +279,30 @@ impl Cluster {
 
     /// Kills the accounts service where it stands.
     pub async fn kill_accounts(&mut self) {
-        self.accounts.signal(Signal::SIGKILL);
-        self.accounts.exit(PATIENCE).await;
+        self.accounts[0].signal(Signal::SIGKILL);
+        self.accounts[0].exit(PATIENCE).await;
+    }
+
+    /// Asks accounts service `index` to stop and waits until it has.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    pub async fn terminate_accounts(&mut self, index: usize, limit: Duration) -> ExitStatus {
+        self.begin_stop_of_accounts(index);
+        self.accounts_stopped(index, limit).await
+    }
+
+    /// Asks accounts service `index` to stop.
+    pub fn begin_stop_of_accounts(&mut self, index: usize) {
+        self.accounts[index].signal(Signal::SIGTERM);
+    }
+
+    /// Waits until accounts service `index` has stopped.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    pub async fn accounts_stopped(&mut self, index: usize, limit: Duration) -> ExitStatus {
+        self.accounts[index].exit(limit).await
     }
 
     /// Starts the accounts service again after its end, on the same addresses, and waits until it is ready.
@@ -212,12 +310,46 @@ impl Cluster {
     /// # Panics
     /// When it does not start.
     pub async fn restart_accounts(&mut self) {
+        self.restart_accounts_at(0).await;
+    }
+
+    /// The same for accounts service `index`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart_accounts_at(&mut self, index: usize) {
+        let accounts = &mut self.accounts[index];
         let started = async {
-            let addresses = [("ACCOUNTS_HTTP_ADDR", "http"), ("ACCOUNTS_GRPC_ADDR", "grpc")];
-            self.accounts.start_again(&addresses).await?;
-            self.accounts.ready().await
+            let addresses = [
+                ("ACCOUNTS_HTTP_ADDR", "http"),
+                ("ACCOUNTS_GRPC_ADDR", "grpc"),
+                ("ACCOUNTS_ADMIN_ADDR", "admin"),
+            ];
+            accounts.start_again(&addresses).await?;
+            accounts.ready().await
         };
         started.await.unwrap_or_else(|error| panic!("restart accounts: {error:#}"));
+    }
+
+    /// From the next start on, gateway `index` is the program in `folder`, or without one that of this build.
+    pub fn change_gateway(&mut self, index: usize, folder: Option<&Path>) {
+        self.gateways[index].change(folder);
+    }
+
+    /// The same for the accounts services.
+    pub fn change_accounts(&mut self, folder: Option<&Path>) {
+        self.accounts.iter_mut().for_each(|service| service.change(folder));
+    }
+
+    /// Migrates both schemas with the programs of this build, while everything runs.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn migrate(&self) {
+        for service in [&self.accounts[0], &self.gateways[0]] {
+            let migrated = service.of_this_build().finish(&["migrate"]).await;
+            migrated.unwrap_or_else(|error| panic!("migrate: {error:#}"));
+        }
     }
 
     /// Stops gateway `index` where it is, connections open: a machine that hangs.
@@ -233,21 +365,22 @@ impl Cluster {
     /// What all processes have logged so far.
     #[must_use]
     pub fn logs(&self) -> String {
-        self.services().map(Service::all_logs).collect::<Vec<_>>().join("\n")
+        self.services().map(|(_, service)| service.all_logs()).collect::<Vec<_>>().join("\n")
     }
 
     /// Writes the ends of the logs to standard error, for a person who looks at a failed test.
     pub fn show_logs(&self) {
         let mut out = std::io::stderr().lock();
-        for (number, service) in self.services().enumerate() {
-            let name = if number == 0 { "accounts".to_owned() } else { format!("gateway {}", number - 1) };
+        for (name, service) in self.services() {
             // Nothing is left to do when standard error is closed.
             let _ = writeln!(out, "--- {name}\n{}", service.log().tail(SHOWN_LINES));
         }
     }
 
-    fn services(&self) -> impl Iterator<Item = &Service> {
-        std::iter::once(&self.accounts).chain(&self.gateways)
+    fn services(&self) -> impl Iterator<Item = (String, &Service)> {
+        let accounts = self.accounts.iter().map(|service| ("accounts".to_owned(), service));
+        let gateways = self.gateways.iter().enumerate();
+        accounts.chain(gateways.map(|(number, service)| (format!("gateway {number}"), service)))
     }
 }
 
@@ -257,110 +390,4 @@ impl Drop for Cluster {
             self.show_logs();
         }
     }
-}
-
-impl Database {
-    /// An empty database, and the roles of accounts and the gateways.
-    async fn make(postgres: Option<Postgres>, standby: Option<PostgresServer>) -> Result<(Self, [Role; 2])> {
-        let Some(postgres) = postgres else {
-            let database = database().await;
-            let roles = database.roles().await;
-            return Ok((Self::Shared(database), roles));
-        };
-        let roles = empty(&postgres).await?;
-        Ok((Self::Own(Box::new(postgres), standby.map(Box::new)), roles))
-    }
-
-    fn url_for(&self, schema: &str) -> String {
-        match self {
-            Self::Shared(database) => database.url_for(schema),
-            Self::Own(postgres, None) => with_schema(&postgres.url(OWN_DATABASE), schema),
-            Self::Own(postgres, Some(standby)) => {
-                let (primary, second) =
-                    (postgres.url(OWN_DATABASE), format!(",127.0.0.1:{}/", standby.port()));
-                let both =
-                    primary.replacen(&format!("/{OWN_DATABASE}"), &format!("{second}{OWN_DATABASE}"), 1);
-                with_schema(&format!("{both}?target_session_attrs=read-write"), schema)
-            }
-        }
-    }
-}
-
-async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
-    let (database, roles) = Database::make(options.postgres, options.standby).await?;
-    let keys = KeyFolder::new()?;
-    let own_redis_url = || options.redis.as_ref().map_or_else(|| servers().redis_url(), Redis::url);
-    let redis_url = options.redis_url.map_or_else(own_redis_url, str::to_owned);
-    let linked_redis = options.redis_url.is_none().then_some(redis_url.as_str());
-    let mut environment = Launch { program: "accounts", environment: Vec::new() };
-    let authority = options.mutual_tls.then(Authority::new);
-    let own = own_settings(&keys, &redis_url)?;
-    for (key, value) in own.into_iter().chain(authority.iter().flat_map(mutual_tls)) {
-        environment.set(key, value);
-    }
-    for (key, value) in SETTINGS.iter().chain(options.settings) {
-        environment.set(key, *value);
-    }
-    let mut accounts = environment.clone();
-    accounts.set("ACCOUNTS_DATABASE_URL", roles[0].url(&database.url_for("accounts"))?);
-    let mut gateway = Launch { program: "gateway", ..environment };
-    let messaging_url = roles[1].url(&database.url_for("messaging"))?;
-    gateway.set("GATEWAY_DATABASE_URL", messaging_url.as_str());
-    migrate(&accounts, &gateway, &database, &roles).await?;
-
-    let accounts = Service::start(accounts).await?;
-    let grpc = accounts.listener("grpc").await?;
-    let scheme = if authority.is_some() { "https" } else { "http" };
-    gateway.set("GATEWAY_ACCOUNTS_URL", format!("{scheme}://{grpc}"));
-    let (mut gateways, mut links) = (Vec::new(), Vec::new());
-    for (index, seed) in (0..options.gateways).zip(0..) {
-        let mut launch = gateway.clone();
-        launch.set("GATEWAY_NODE", format!("gateway-{index}"));
-        if options.links {
-            let backing = Backing::start(linked_redis, &messaging_url, &grpc, seed).await?;
-            for (key, value) in backing.environment(linked_redis, &messaging_url)? {
-                launch.set(key, value);
-            }
-            gateways.push(Service::start(launch).await?);
-            links.push(backing.complete(gateways[index].http()).await?);
-        } else {
-            gateways.push(Service::start(launch).await?);
-        }
-    }
-    let cluster = Cluster {
-        links,
-        gateways,
-        accounts,
-        _keys: keys,
-        _authority: authority,
-        database,
-        redis: options.redis,
-    };
-    for service in cluster.services() {
-        service.ready().await?;
-    }
-    Ok(cluster)
-}
-
-/// As the owner of the schemas, who grants the roles what they need.
-async fn migrate(accounts: &Launch, gateway: &Launch, database: &Database, roles: &[Role; 2]) -> Result<()> {
-    let (mut accounts, mut gateway) = (accounts.clone(), gateway.clone());
-    accounts.set("ACCOUNTS_MIGRATE_DATABASE_URL", database.url_for("accounts"));
-    accounts.set("ACCOUNTS_DATABASE_ROLE", roles[0].name.as_str());
-    gateway.set("GATEWAY_MIGRATE_DATABASE_URL", database.url_for("messaging"));
-    gateway.set("GATEWAY_DATABASE_ROLE", roles[1].name.as_str());
-    tokio::try_join!(accounts.finish(&["migrate"]), gateway.finish(&["migrate"])).map(drop)
-}
-
-/// A durable server still has the data of the run before, and its roles.
-async fn empty(postgres: &Postgres) -> Result<[Role; 2]> {
-    let admin = connect(&postgres.admin_url()).await?;
-    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {OWN_DATABASE} WITH (FORCE)")).await?;
-    admin.batch_execute(&format!("DROP ROLE IF EXISTS {}", roles::NAMES.join(", "))).await?;
-    admin.batch_execute(&format!("CREATE DATABASE {OWN_DATABASE}")).await.context("create the database")?;
-    let [accounts, gateway] = roles::NAMES;
-    let made = [Role::new(accounts.to_owned())?, Role::new(gateway.to_owned())?];
-    let client = connect(&postgres.url(OWN_DATABASE)).await?;
-    roles::make(&client, OWN_DATABASE, [&made[0], &made[1]]).await?;
-    Ok(made)
 }

@@ -1,15 +1,20 @@
-//! A collector of traces: takes OTLP over gRPC and keeps the spans for the test to look at.
+//! A collector: takes traces and metrics by OTLP over gRPC, and keeps them for the test to look at.
 
+mod metrics;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::MetricsServiceServer;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use tokio::net::TcpListener;
@@ -18,6 +23,9 @@ use tokio::task::JoinSet;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
+
+pub use self::metrics::Point;
+use self::metrics::Points;
 
 /// Spans kept; more are refused.
 const SPANS_MAX: usize = 100_000;
@@ -35,8 +43,10 @@ pub struct Span {
     pub parent: String,
     /// Name of the service.
     pub service: String,
-    /// Process of the service.
+    /// Process of the service: its machine and number.
     pub instance: String,
+    /// What else it says, as text.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A collector on a port of its own. It ends when dropped; belongs to the runtime it was started in.
@@ -44,6 +54,7 @@ pub struct Span {
 pub struct Collector {
     url: String,
     spans: Arc<Spans>,
+    points: Arc<Points>,
     _server: JoinSet<()>,
 }
 
@@ -65,15 +76,17 @@ impl Collector {
         };
         let (address, listener) = bound.await.unwrap_or_else(|error| panic!("bind the collector: {error}"));
         let spans = Arc::new(Spans::default());
-        let service = TraceServiceServer::new(Receiver(Arc::clone(&spans)));
+        let points = Arc::new(Points::default());
+        let traces = TraceServiceServer::new(Receiver(Arc::clone(&spans)));
+        let metrics = MetricsServiceServer::from_arc(Arc::clone(&points));
         let mut server = JoinSet::new();
         server.spawn(async move {
-            let serving =
-                Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener));
+            let services = Server::builder().add_service(traces).add_service(metrics);
+            let serving = services.serve_with_incoming(TcpIncoming::from(listener));
             // What breaks it shows as spans that do not come.
             let _ = serving.await;
         });
-        Self { url: format!("http://{address}"), spans, _server: server }
+        Self { url: format!("http://{address}"), spans, points, _server: server }
     }
 
     /// What to give to `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -99,6 +112,18 @@ impl Collector {
         };
         let found = tokio::time::timeout(limit, search).await;
         found.with_context(|| format!("not among these spans: {:#?}", self.spans.list()))?
+    }
+
+    /// Waits until `wanted` finds what it looks for in what has been pushed last by each process.
+    ///
+    /// # Errors
+    /// When it has not after `limit`; the message lists the points.
+    pub async fn wait_for_metrics<T>(
+        &self,
+        limit: Duration,
+        wanted: impl Fn(&[Point]) -> Option<T>,
+    ) -> Result<T> {
+        self.points.wait_for(limit, wanted).await
     }
 }
 
@@ -131,6 +156,11 @@ impl TraceService for Receiver {
                     parent: hex(&span.parent_span_id),
                     service: attribute(&resource, "service.name"),
                     instance: attribute(&resource, "service.instance.id"),
+                    attributes: span
+                        .attributes
+                        .into_iter()
+                        .map(|pair| (pair.key.clone(), text(&pair)))
+                        .collect(),
                 });
             }
         }
@@ -141,9 +171,14 @@ impl TraceService for Receiver {
 }
 
 fn attribute(resource: &Resource, key: &str) -> String {
-    let found = resource.attributes.iter().find(|attribute| attribute.key == key);
-    match found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref()) {
+    resource.attributes.iter().find(|attribute| attribute.key == key).map(text).unwrap_or_default()
+}
+
+fn text(attribute: &KeyValue) -> String {
+    match attribute.value.as_ref().and_then(|value| value.value.as_ref()) {
         Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        Some(Value::BoolValue(flag)) => flag.to_string(),
         _ => String::new(),
     }
 }

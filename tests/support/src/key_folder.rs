@@ -1,6 +1,6 @@
 //! Where an accounts service of the tests keeps its signing key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
@@ -18,6 +18,11 @@ impl KeyFolder {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir(&folder).with_context(|| format!("create {}", folder.display()))?;
         Ok(Self(folder))
+    }
+
+    /// The folder, for what else belongs to the cluster.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// The file, which the service creates on its first start.

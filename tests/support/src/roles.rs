@@ -23,6 +23,10 @@ impl Role {
         Ok(Self { name, password: random_secret()? })
     }
 
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
     /// The URL with this role in the place of whoever it is for.
     pub(crate) fn url(&self, url: &str) -> Result<String> {
         let (scheme, rest) = url.split_once("://").context("a URL")?;

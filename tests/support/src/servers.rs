@@ -100,6 +100,15 @@ pub fn standby_of(primary: &mut Postgres) -> PostgresServer {
     start().unwrap_or_else(|error| panic!("a standby: {error:#}"))
 }
 
+/// A place of its own for a copy of a server.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn private_place() -> Place {
+    place().unwrap_or_else(|error| panic!("a place for a server: {error:#}"))
+}
+
 /// A Redis of the test's own, to be killed, frozen and restarted.
 ///
 /// # Panics

@@ -1,5 +1,6 @@
 //! One running process of a service.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) struct Launch {
     /// Name of the program.
     pub(crate) program: &'static str,
+    /// Where it is; without a folder it is that of this build.
+    pub(crate) folder: Option<PathBuf>,
     /// Its whole environment.
     pub(crate) environment: Vec<(String, String)>,
 }
@@ -44,13 +47,68 @@ impl Launch {
         Ok(())
     }
 
+    fn path(&self) -> Result<PathBuf> {
+        match &self.folder {
+            Some(folder) => Ok(folder.join(self.program)),
+            None => program(self.program),
+        }
+    }
+
+    /// Runs a command to its end, however that is.
+    async fn ask(&self, arguments: &[&str]) -> Result<Told> {
+        let mut command = tokio::process::Command::new(self.path()?);
+        command.args(arguments).env_clear().envs(self.environment.iter().cloned());
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        let output = tokio::time::timeout(PATIENCE, output).await.context("the command goes on and on")??;
+        Ok(Told {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout)?,
+            log: String::from_utf8(output.stderr)?,
+        })
+    }
+
     fn spawn(&self, arguments: &[&str]) -> Result<(Process, Arc<Log>)> {
-        let mut command = Command::new(program(self.program)?);
+        let mut command = Command::new(self.path()?);
         command.args(arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn(self.program, &mut command, Signal::SIGKILL)?;
         let log = Log::read(process.take_stderr().context("standard error is no pipe")?);
         Ok((process, log))
+    }
+}
+
+/// What a command has told.
+#[derive(Debug)]
+pub struct Told {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub log: String,
+}
+
+impl Told {
+    /// Its answer, a JSON object a line; it must have succeeded.
+    ///
+    /// # Panics
+    /// When it has not, or told something else.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Value> {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        let line = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        self.out.lines().map(line).collect()
+    }
+
+    /// As [`Told::lines`], of which there must be one.
+    ///
+    /// # Panics
+    /// When there are more or fewer.
+    #[must_use]
+    pub fn line(&self) -> Value {
+        let mut lines = self.lines();
+        assert_eq!(lines.len(), 1, "{self:?}");
+        lines.remove(0)
     }
 }
 
@@ -74,12 +132,36 @@ impl Service {
         Ok(Self { launch, process, log, earlier: Vec::new(), http, admin })
     }
 
+    /// Changes the environment of what is started from now on.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.launch.set(key, value);
+    }
+
     /// Runs a subcommand of the same program with the same environment to its end.
     ///
     /// # Errors
     /// It fails; the message has its log.
     pub async fn run(&self, arguments: &[&str]) -> Result<()> {
         self.launch.finish(arguments).await
+    }
+
+    /// Runs a command of an operator with the same environment, and with `settings`.
+    pub(crate) async fn ask(&self, arguments: &[&str], settings: &[(&str, String)]) -> Result<Told> {
+        let mut launch = self.launch.clone();
+        for (key, value) in settings {
+            launch.set(key, value);
+        }
+        launch.ask(arguments).await
+    }
+
+    /// From the next start on it is the program in `folder`, or without one that of this build.
+    pub(crate) fn change(&mut self, folder: Option<&Path>) {
+        self.launch.folder = folder.map(Path::to_owned);
+    }
+
+    /// How the program of this build would be started in its place.
+    pub(crate) fn of_this_build(&self) -> Launch {
+        Launch { folder: None, ..self.launch.clone() }
     }
 
     /// Where another listener than the public one and the admin's listens.

@@ -8,8 +8,10 @@ use messenger_backing::{Durability, Postgres, PostgresOptions, Redis, RedisOptio
 use crate::arrows;
 use crate::console::Console;
 use crate::interrupt::Interrupt;
+use crate::migrations;
 use crate::project::{Project, succeed, variable};
 use crate::supply;
+use crate::system;
 
 /// What needs no server.
 pub(crate) fn check(project: &Project, console: &Console) -> Result<()> {
@@ -25,6 +27,19 @@ pub(crate) fn test(project: &Project, console: &Console, filters: &[String]) -> 
     let outcome = checked.and_then(|()| steps.test(project, filters));
     steps.finish(outcome)
 }
+
+/// What is tested once more with a log in partitions: all that reads and writes it. Plans are tested with both.
+const LOG: [&str; 9] = [
+    "store::tests::alone",
+    "store::tests::comeback",
+    "store::tests::conversations",
+    "store::tests::lag",
+    "store::tests::lists",
+    "store::tests::log",
+    "store::tests::pages",
+    "store::tests::resume",
+    "store::tests::send",
+];
 
 /// Steps in a row, with the time that each took.
 struct Steps<'a> {
@@ -44,6 +59,7 @@ impl<'a> Steps<'a> {
             succeed(project.cargo().args(["fmt", "--all", "--check"]), interrupt)
         })?;
         self.step("arrows", |_| arrows::check(project.root()))?;
+        self.step("migrations", |_| migrations::check(project.root()))?;
         let console = self.console;
         self.step("supply chain", |interrupt| supply::check(project, console, interrupt))?;
         self.step("lints", |interrupt| {
@@ -64,6 +80,7 @@ impl<'a> Steps<'a> {
             succeed(project.cargo().args(["test", "--workspace", "--no-run"]), interrupt)
         })?;
         let console = self.console;
+        let [_, gateway] = system::PACKAGES;
         self.step("tests", |interrupt| {
             let place = project.home()?.claim_any("test")?;
             let say = |text: &str| console.step(text);
@@ -73,10 +90,18 @@ impl<'a> Steps<'a> {
             let mut options = RedisOptions::new(&place);
             options.url = variable("TEST_REDIS_URL");
             let redis = Redis::start(options, &say)?;
-            let mut cargo = project.cargo();
-            cargo.args(["test", "--workspace", "--no-fail-fast", "--"]).args(filters);
-            cargo.env("TEST_DATABASE_URL", postgres.admin_url()).env("TEST_REDIS_URL", redis.url());
-            succeed(&mut cargo, interrupt)
+            let test = |arguments: &[&str], filters: &[String], partitions: &str| {
+                let mut cargo = project.cargo();
+                cargo.arg("test").args(arguments).arg("--").args(filters);
+                cargo.env("TEST_DATABASE_URL", postgres.admin_url()).env("TEST_REDIS_URL", redis.url());
+                succeed(cargo.env("MESSENGER_TEST_PARTITIONS", partitions), interrupt)
+            };
+            test(&["--workspace", "--no-fail-fast"], filters, "0")?;
+            if !filters.is_empty() {
+                return Ok(());
+            }
+            console.step("tests of the log, now in partitions");
+            test(&["--package", gateway, "--lib"], &LOG.map(str::to_owned), "4")
         })
     }
 

@@ -4,7 +4,6 @@
 //! Both are Python packages with pinned hashes in an environment of their own below `target/`. The result is
 //! `target/conformance/summary.json`.
 
-mod python;
 mod rest;
 mod websocket;
 
@@ -18,16 +17,20 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::interrupt::Interrupt;
 use crate::project::{self, Profile, Project};
+use crate::python::{self, Programs};
 use crate::system::{self, Addresses, Needs, Setup, System};
 
 /// Cheap hashes and no limits: a suite signs thousands of people up and connects hundreds of times a second, all from one
 /// address; how long that takes, and how much of it is allowed, is not its question.
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 14] = [
     ("ACCOUNTS_ARGON2_MEMORY_KIB", "64"),
     ("ACCOUNTS_ARGON2_ITERATIONS", "1"),
     ("ACCOUNTS_LOGIN_FREE_FAILURES", "0"),
     ("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0"),
     ("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0"),
+    ("ACCOUNTS_LOGIN_BREAKER_FAILURES", "0"),
+    ("ACCOUNTS_REFRESHES_PER_MINUTE", "0"),
+    ("ACCOUNTS_LOOK_UPS_PER_MINUTE", "0"),
     ("ACCOUNTS_SIGN_UPS_PER_HOUR", "0"),
     ("GATEWAY_RATE_FRAMES", "0"),
     ("GATEWAY_RATE_SENDS", "0"),
@@ -35,6 +38,10 @@ const VARIABLES: [(&str, &str); 11] = [
     ("GATEWAY_RATE_HANDSHAKES", "0"),
     ("GATEWAY_RATE_REFUSALS", "0"),
 ];
+
+/// Where they come from.
+const SUITES: Programs =
+    Programs { name: "schemathesis and kosoku", pins: include_str!("conformance/requirements.txt") };
 
 /// What is run, and how.
 #[derive(Debug, Args)]
@@ -86,7 +93,7 @@ pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Re
     let place =
         project.home()?.claim("conformance").context("another `cargo xtask conformance` is running")?;
     place.clear()?;
-    let python = python::environment(&folder, console, &interrupt)?;
+    let python = python::environment(&folder, SUITES, console, &interrupt)?;
     let preparing = system::prepare(place, Needs::default(), *console);
     console.step("building the services (a first build takes minutes)");
     project.build(options.profile, &system::PACKAGES, &interrupt)?;

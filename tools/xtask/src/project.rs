@@ -78,9 +78,19 @@ impl Project {
         self.root.join("target/chaos")
     }
 
+    /// Working trees of earlier revisions, and what `skew` writes.
+    pub(crate) fn skew(&self) -> PathBuf {
+        self.root.join("target/skew")
+    }
+
     /// What `conformance` needs and writes.
     pub(crate) fn conformance(&self) -> PathBuf {
         self.root.join("target/conformance")
+    }
+
+    /// What `fuzz` needs beside its targets.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join("target/fuzz")
     }
 
     /// What `sbom` writes.

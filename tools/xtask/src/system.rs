@@ -19,7 +19,6 @@ use crate::project::{Profile, Project};
 use part::Part;
 pub(crate) use servers::{Needs, Servers, prepare};
 pub(crate) use services::Addresses;
-#[cfg(test)]
 pub(crate) use services::Listeners;
 
 /// How long migrations may take: a large table may need its while.
@@ -29,8 +28,9 @@ const READY: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What the services say of themselves on our terminal.
-const LOGS: [(&str, &str); 1] = [("RUST_LOG", "warn")];
+/// What the services say of themselves on our terminal, and that they stop at once: all stop together.
+const MANNERS: [(&str, &str); 3] =
+    [("RUST_LOG", "warn"), ("ACCOUNTS_LEAVE_MS", "0"), ("GATEWAY_LEAVE_MS", "0")];
 
 /// The packages of the services.
 pub(crate) const PACKAGES: [&str; 2] = ["messenger-accounts", "messenger-gateway"];
@@ -71,7 +71,7 @@ impl Setup {
             proxy_shared: project.root().join("deploy/haproxy/haproxy.cfg"),
             proxy_servers: folder.join("haproxy-servers.cfg"),
             token: random_secret()?,
-            variables: LOGS.to_vec(),
+            variables: MANNERS.to_vec(),
         })
     }
 }
@@ -114,7 +114,7 @@ impl System {
         variables: &[(&'static str, &'static str)],
         interrupt: &Interrupt,
     ) -> Result<()> {
-        self.setup.variables = LOGS.iter().chain(variables).copied().collect();
+        self.setup.variables = MANNERS.iter().chain(variables).copied().collect();
         self.start(interrupt)
     }
 

@@ -46,6 +46,12 @@ impl Binaries {
         Ok(Self { bin: bin.to_owned(), major })
     }
 
+    /// Where the other programs of the same version are, also when a link led to the server.
+    pub(super) fn bin(&self) -> Result<PathBuf> {
+        let server = self.postgres().canonicalize().context("find PostgreSQL's programs")?;
+        Ok(server.parent().unwrap_or(&self.bin).to_owned())
+    }
+
     pub(super) fn postgres(&self) -> PathBuf {
         self.bin.join("postgres")
     }

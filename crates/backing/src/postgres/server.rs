@@ -1,6 +1,6 @@
 //! The process of our own PostgreSQL.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,11 @@ impl PostgresServer {
     ) -> Result<Self> {
         let place = options.place.clone();
         stop_leftover(&place)?;
+        let old = Layout::of(&place);
+        if old.data().join("standby.signal").exists() {
+            // What a standby has left is a copy that takes no writes.
+            std::fs::remove_dir_all(&old.root).context("remove the data of a standby")?;
+        }
         let layout = cluster::prepare(&place, &binaries, options.durability, options.databases, progress)?;
         let password = std::fs::read_to_string(layout.password()).context("read PostgreSQL's password")?;
         let mut settings: Vec<_> =
@@ -126,6 +131,10 @@ impl PostgresServer {
 
     pub(super) fn place(&self) -> &Place {
         &self.place
+    }
+
+    pub(super) fn bin(&self) -> Result<PathBuf> {
+        self.binaries.bin()
     }
 
     pub(super) fn password(&self) -> &str {

@@ -29,7 +29,8 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// What an address hears that has as many connections as it may.
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\ncontent-length: 64\r\n\
-    cache-control: no-store\r\nx-content-type-options: nosniff\r\nretry-after: 5\r\nconnection: close\r\n\r\n\
+    cache-control: no-store\r\ncontent-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'\r\n\
+    referrer-policy: no-referrer\r\nx-content-type-options: nosniff\r\nretry-after: 5\r\nconnection: close\r\n\r\n\
     {\"message\":\"Too many connections\",\"code\":\"too_many_connections\"}";
 
 /// Closes a connection that is one too many, with a word if it can be said at once.
@@ -51,13 +52,25 @@ pub(super) fn too_large<B>(request: &Request<B>, limits: &HttpLimits) -> Option<
 
 /// Its answer, and the end of the connection.
 pub(super) fn refusal(status: StatusCode) -> Response {
-    let mut response =
-        Response::new(Body::from(r#"{"message":"The request is too large","code":"too_large"}"#));
+    let body = match status {
+        StatusCode::BAD_REQUEST => {
+            r#"{"message":"This is no request that can be answered","code":"bad_request"}"#
+        }
+        _ => r#"{"message":"The request is too large","code":"too_large"}"#,
+    };
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+/// The connection ends with this answer, unless it becomes something else.
+pub(super) fn take_leave<B>(response: &mut http::Response<B>) {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// Whether the proxy says that the client came by https.
@@ -85,6 +98,10 @@ mod tests {
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
         assert!(body.starts_with('{') && body.ends_with('}'));
+        for (name, value) in HEADERS {
+            let line = format!("{name}: {}", value.to_str().expect("text"));
+            assert!(head.lines().any(|sent| sent == line), "{line}");
+        }
     }
 
     #[test]

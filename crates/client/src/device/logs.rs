@@ -5,14 +5,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use uuid::Uuid;
+
 use crate::wire::v2::{Entries, Entry, Gap, Resume, Resumed, ResumedConversation};
 
 /// Entries that may wait behind a hole of one conversation; more are pulled again.
 const HELD_MAX: usize = 1_000;
+/// The mark before everything.
+const BEGINNING: &str = "x0";
 
 /// What a device leaves behind and another start goes on from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
+    /// The life of the log that the rest belongs to; none: the server has not told yet.
+    pub epoch: Option<Uuid>,
     /// The mark of the last connection that resumed; none: the device has never been connected.
     pub since: Option<String>,
     /// Positions that have moved since.
@@ -62,6 +68,7 @@ struct Rest {
 /// [`Logs::resumed`], [`Logs::complete`]; events at any time, pulls after that.
 #[derive(Debug, Default)]
 pub struct Logs {
+    epoch: Option<Uuid>,
     /// In order, so that what is needed first depends on nothing but what has come.
     logs: BTreeMap<i64, Log>,
     since: Option<String>,
@@ -86,7 +93,7 @@ impl Logs {
         let moved = state.positions.keys().copied().collect();
         let log = |position| Log { position, ..Log::default() };
         let logs = state.positions.into_iter().map(|(id, position)| (id, log(position))).collect();
-        Self { logs, since: state.since, moved, ..Self::default() }
+        Self { epoch: state.epoch, logs, since: state.since, moved, ..Self::default() }
     }
 
     /// What to go on from later.
@@ -94,11 +101,21 @@ impl Logs {
     pub fn state(&self) -> State {
         let moved = self.moved.iter().chain(&self.moved_pending);
         let position = |id: &i64| self.logs.get(id).map(|log| (*id, log.position));
-        State { since: self.since.clone(), positions: moved.filter_map(position).collect() }
+        State {
+            epoch: self.epoch,
+            since: self.since.clone(),
+            positions: moved.filter_map(position).collect(),
+        }
     }
 
-    /// A connection begins with this mark.
-    pub fn connected(&mut self, sync: String) {
+    /// A connection begins, in this life of the log and with this mark. Whether the log is another one than before: then
+    /// all that was held is forgotten, and all there is will be asked for.
+    pub fn connected(&mut self, epoch: Option<Uuid>, sync: String) -> bool {
+        let is_another = epoch.is_some() && self.epoch.is_some() && epoch != self.epoch;
+        if is_another {
+            *self = Self { since: self.since.take().map(|_| BEGINNING.to_owned()), ..Self::default() };
+        }
+        self.epoch = epoch.or(self.epoch);
         self.pending = Some(sync);
         // What a connection told that ended before it was complete counts from the mark before.
         self.moved.extend(self.moved_pending.drain());
@@ -109,6 +126,7 @@ impl Logs {
         self.resuming = self.since.is_some();
         let unnamed = if self.resuming { self.moved.clone() } else { BTreeSet::new() };
         self.rest = Rest { unnamed, is_due: self.resuming, cursor: None };
+        is_another
     }
 
     /// The next page to ask for, with at most so many positions; none when everything was told. Each page names others of

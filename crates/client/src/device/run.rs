@@ -147,8 +147,11 @@ impl<L: Link> Runner<L> {
             Err(_) => return End::Lost(Lost::broken("the server does not greet")),
         };
         let positions = hello.limits.resume_positions;
-        self.shared.logs().connected(hello.sync.clone());
+        let is_another = self.shared.logs().connected(hello.epoch, hello.sync.clone());
         self.tell(Event::Connected(hello)).await;
+        if is_another {
+            self.tell(Event::Restored).await;
+        }
         let mut service = Service {
             connection,
             sender: sender.clone(),

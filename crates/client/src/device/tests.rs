@@ -46,6 +46,8 @@ struct World {
     events: mpsc::Receiver<Event>,
     peers: mpsc::Receiver<Peer>,
     connections: u32,
+    /// What the server tells of its log.
+    epoch: Option<Uuid>,
 }
 
 impl World {
@@ -54,7 +56,7 @@ impl World {
         let link = TestLink { peers, log_ins: Arc::default() };
         let grant = Grant::new(ME, "first".into(), lifetime);
         let (device, events) = Device::start(link, grant, state, Options::default());
-        Self { device, events, peers: dialed, connections: 0 }
+        Self { device, events, peers: dialed, connections: 0, epoch: None }
     }
 
     fn new() -> Self {
@@ -69,7 +71,7 @@ impl World {
             "resumePositions": 1000, "membersPerRequest": 100});
         peer.say(
             &json!({"type": "hello", "event": true, "params": {"connectionId": "c", "node": "n", "userId": ME,
-            "heartbeatMs": 25000, "sync": format!("x{}", self.connections), "serverTime": at(1),
+            "heartbeatMs": 25000, "epoch": self.epoch, "sync": format!("x{}", self.connections), "serverTime": at(1),
             "expiresAt": at(2), "limits": limits}}),
         )
         .await;
@@ -165,6 +167,34 @@ async fn what_was_missed_comes_before_what_came_meanwhile_and_nothing_twice() {
     assert_eq!((state.since.as_deref(), state.positions), (Some("x2"), [(7, 6), (9, 1)].into()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_restored_server_is_read_anew_and_gets_what_it_had_not_acknowledged() {
+    let mut world = World::new();
+    world.epoch = Some(Uuid::from_u128(1));
+    let mut peer = world.online().await;
+    push(&mut peer, 7, 3).await;
+    assert_eq!(world.heard().await, (7, 3));
+    let id = world.device.send(To::Conversation(7), "late").expect("room");
+    assert_eq!(peer.request().await["params"]["clientMessageId"], json!(id));
+    peer.close(1012).await;
+    world.offline().await;
+
+    world.epoch = Some(Uuid::from_u128(2));
+    let mut peer = world.peer().await;
+    assert_eq!(world.event().await, Event::Restored, "before anything of it is handed out");
+    let request = peer.request().await;
+    assert_eq!(request["params"], json!({"since": "x0", "positions": {}}));
+    answer(&mut peer, &request, resumed(7, 2, &[1, 2])).await;
+    assert_eq!([world.heard().await, world.heard().await], [(7, 1), (7, 2)]);
+    assert_eq!(world.event().await, Event::Online);
+    let again = peer.request().await;
+    assert_eq!(again["params"]["clientMessageId"], json!(id));
+    store(&mut peer, &again, 3).await;
+    assert!(matches!(world.event().await, Event::Sent(letter, _) if letter.id == id));
+    push(&mut peer, 7, 3).await;
+    assert_eq!(world.heard().await, (7, 3), "another entry than the one at that place before");
+}
+
 /// Everything has grown by an entry, in the order of the ids: what is named, and the first 1,000 after the cursor.
 fn page(request: &Value, conversations: i64) -> Value {
     const ROWS: usize = 1_000;
@@ -184,7 +214,11 @@ fn page(request: &Value, conversations: i64) -> Value {
 #[tokio::test(start_paused = true)]
 async fn what_thousands_of_conversations_have_missed_is_told_page_by_page() {
     let (known, all) = (1_500, 2_500);
-    let state = State { since: Some("x0".to_owned()), positions: (1..=known).map(|id| (id, 3)).collect() };
+    let state = State {
+        epoch: None,
+        since: Some("x0".to_owned()),
+        positions: (1..=known).map(|id| (id, 3)).collect(),
+    };
     let mut world = World::with(state, HOUR);
     let mut peer = world.peer().await;
     let (mut heard, mut named) = (Vec::new(), Vec::new());
@@ -216,7 +250,7 @@ async fn what_thousands_of_conversations_have_missed_is_told_page_by_page() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_resumption_begins_again_from_the_same_mark() {
-    let state = State { since: Some("x0".to_owned()), positions: [(7, 3)].into() };
+    let state = State { epoch: None, since: Some("x0".to_owned()), positions: [(7, 3)].into() };
     let mut world = World::with(state, HOUR);
     for _ in 0..2 {
         let mut peer = world.peer().await;
@@ -229,7 +263,7 @@ async fn an_interrupted_resumption_begins_again_from_the_same_mark() {
 
 #[tokio::test(start_paused = true)]
 async fn gaps_and_limited_answers_are_pulled() {
-    let state = State { since: Some("x0".to_owned()), positions: [(7, 3)].into() };
+    let state = State { epoch: None, since: Some("x0".to_owned()), positions: [(7, 3)].into() };
     let mut world = World::with(state, HOUR);
     let mut peer = world.peer().await;
     let request = peer.request().await;

@@ -91,15 +91,22 @@ fn limits_of_attempts_are_on_unless_they_are_0() {
     let (pair, limits) = (config.throttle.pair.unwrap(), config.throttle);
     assert_eq!((pair.free, pair.first, pair.longest), (5, 2_000, 900_000));
     assert!(limits.address.is_some() && limits.account.is_some() && limits.sign_ups.is_some());
+    let breaker = limits.breaker.unwrap();
+    assert_eq!((breaker.failures, breaker.percent, breaker.window, breaker.pause), (100, 50, 60_000, 60_000));
+    assert!(limits.refreshes.is_some() && limits.look_ups.is_some());
     let off = [
         ("ACCOUNTS_LOGIN_FREE_FAILURES", "0"),
         ("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0"),
         ("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0"),
+        ("ACCOUNTS_LOGIN_BREAKER_FAILURES", "0"),
+        ("ACCOUNTS_REFRESHES_PER_MINUTE", "0"),
+        ("ACCOUNTS_LOOK_UPS_PER_MINUTE", "0"),
         ("ACCOUNTS_SIGN_UPS_PER_HOUR", "0"),
     ];
     let limits = read(&off).unwrap().0.throttle;
     assert!(limits.pair.is_none() && limits.address.is_none());
-    assert!(limits.account.is_none() && limits.sign_ups.is_none());
+    assert!(limits.account.is_none() && limits.sign_ups.is_none() && limits.breaker.is_none());
+    assert!(limits.refreshes.is_none() && limits.look_ups.is_none());
     assert!(problem(&[("ACCOUNTS_TRUSTED_PROXIES", "10.0.0.0/99")]).contains("ACCOUNTS_TRUSTED_PROXIES"));
 }
 

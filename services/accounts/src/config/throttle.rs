@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use messenger_chassis::env::Env;
 
-use crate::domain::{Doubling, Rate};
+use crate::domain::{Breaker, Doubling, Rate};
 use crate::throttle::ThrottleConfig;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -26,6 +26,21 @@ pub(super) fn read(env: &mut Env<'_>) -> ThrottleConfig {
             100,
             HOUR,
             "failed log-ins an hour on one account from all addresses that its user is not known by; 0: no limit",
+        ),
+        breaker: breaker(env),
+        refreshes: rate(
+            env,
+            "ACCOUNTS_REFRESHES_PER_MINUTE",
+            600,
+            MINUTE,
+            "refreshes a minute from one address; 0: no limit",
+        ),
+        look_ups: rate(
+            env,
+            "ACCOUNTS_LOOK_UPS_PER_MINUTE",
+            300,
+            MINUTE,
+            "look-ups of other users a minute by one user over REST; 0: no limit",
         ),
         sign_ups: rate(
             env,
@@ -76,8 +91,33 @@ fn doubling(env: &mut Env<'_>) -> Option<Doubling> {
         1_000..=86_400_000,
         "longest such wait, milliseconds",
     );
-    let window = i64::try_from(MINUTE.as_millis()).unwrap_or(i64::MAX);
-    (free > 0).then_some(Doubling { free, window, first, longest })
+    (free > 0).then_some(Doubling { free, window: millis(MINUTE), first, longest })
+}
+
+fn breaker(env: &mut Env<'_>) -> Option<Breaker> {
+    let failures = env.within(
+        "ACCOUNTS_LOGIN_BREAKER_FAILURES",
+        100,
+        0..=1_000_000,
+        "failed log-ins a minute of all addresses from which on their share is looked at; 0: it never is",
+    );
+    let percent = env.within(
+        "ACCOUNTS_LOGIN_BREAKER_PERCENT",
+        50,
+        0..=99,
+        "share of failures in the log-ins of that minute past which addresses that are new to an account wait, percent",
+    );
+    let pause = env.millis(
+        "ACCOUNTS_LOGIN_BREAKER_PAUSE_MS",
+        60_000,
+        100..=3_600_000,
+        "how long they wait, milliseconds",
+    );
+    (failures > 0).then_some(Breaker { failures, percent, window: millis(MINUTE), pause: millis(pause) })
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn rate(

@@ -13,6 +13,9 @@ use super::keys::{KeyError, Keys, generate_pem};
 const MODE: u32 = 0o600;
 /// Permissions of everybody else, the group included, which a key file must not have.
 const OTHERS: u32 = 0o077;
+/// The same of a file that root keeps for us: it is by our group that we read it, and nobody may write it.
+const OTHERS_MOUNTED: u32 = 0o037;
+const ROOT: u32 = 0;
 
 /// Why the file gives no keys.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +29,9 @@ pub enum KeyFileError {
         source: io::Error,
     },
     /// Others on the machine may read the key.
-    #[error("{0}: must not be accessible to its group or to others (chmod 600)")]
+    #[error(
+        "{0}: must not be accessible to its group or to others (chmod 600; of a file of root's, 440 to our group)"
+    )]
     Exposed(PathBuf),
     /// What is in the file.
     #[error("{path}: {source}")]
@@ -60,10 +65,18 @@ pub(super) fn load(path: &Path) -> Result<Keys, KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
     let key = |source| KeyFileError::Key { path: path.to_owned(), source };
     let text = read(path).map_err(io)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))?;
-    if fs::metadata(path).map_err(io)?.mode() & OTHERS != 0 {
+    let file = fs::metadata(path).map_err(io)?;
+    if exposed(file.uid(), file.mode(), rustix::process::geteuid().as_raw()) {
         return Err(KeyFileError::Exposed(path.to_owned()));
     }
     Keys::from_pem(text.expose_secret()).map_err(key)
+}
+
+/// Whether others than the service may touch the file. An orchestrator mounts secrets as files of root's that the group
+/// of the container reads; whatever is ours is ours alone.
+fn exposed(owner: u32, mode: u32, we: u32) -> bool {
+    let mounted = owner == ROOT && we != ROOT;
+    mode & if mounted { OTHERS_MOUNTED } else { OTHERS } != 0
 }
 
 fn read(path: &Path) -> io::Result<Option<SecretString>> {
@@ -167,6 +180,23 @@ mod tests {
         for mode in [0o604, 0o640, 0o660, 0o602] {
             fs::set_permissions(folder.file(), fs::Permissions::from_mode(mode)).unwrap();
             assert!(matches!(load_or_create(&folder.file()), Err(KeyFileError::Exposed(_))), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_root_keeps_for_us_may_be_read_by_our_group() {
+        let (root, service) = (ROOT, 65_532);
+        for (owner, we, mode, refused) in [
+            (root, service, 0o440, false),
+            (root, service, 0o640, false),
+            (root, service, 0o660, true),
+            (root, service, 0o444, true),
+            (root, service, 0o450, true),
+            (service, service, 0o440, true),
+            (root, root, 0o440, true),
+            (service, root, 0o440, true),
+        ] {
+            assert_eq!(exposed(owner, mode, we), refused, "{owner} {mode:o} {we}");
         }
     }
 

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
+use messenger_chassis::telemetry::TRACED;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use crate::domain::{Error, Password};
 
@@ -127,15 +129,15 @@ impl PasswordHashes {
         T: Send + 'static,
         F: FnOnce(&Argon2<'static>) -> T + Send + 'static,
     {
-        let turn = self.turn().await?;
-        let argon2 = self.argon2.clone();
+        let turn = self.turn().instrument(tracing::info_span!(target: TRACED, "password.wait")).await?;
+        let (argon2, span) = (self.argon2.clone(), tracing::info_span!(target: TRACED, "password.hash"));
         let (answer, answered) = oneshot::channel();
         let hash = move || {
             let done = {
                 // The permits live as long as the work, also when the client has gone away.
                 let _turn = turn;
                 let started = Instant::now();
-                let done = job(&argon2);
+                let done = span.in_scope(|| job(&argon2));
                 metrics::histogram!("accounts_password_hash_seconds").record(started.elapsed().as_secs_f64());
                 done
             };

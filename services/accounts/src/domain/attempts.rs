@@ -5,20 +5,26 @@
 
 use std::time::Duration;
 
-/// A wait that doubles with each failure, or a rate.
+/// A wait that doubles with each failure, a rate, or a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// So many failures in a window cost nothing; after them each failure doubles the wait for the next attempt.
     Doubling(Doubling),
     /// So many in a period, as many at once after a rest, and then one for each that has grown back.
     Rate(Rate),
+    /// When too many of all attempts fail, everybody waits.
+    Breaker(Breaker),
 }
 
-impl Rule {
-    /// Whether it is a [`Rule::Doubling`].
-    pub fn is_doubling(&self) -> bool {
-        matches!(self, Self::Doubling(_))
-    }
+/// How an attempt has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has succeeded.
+    Right,
+    /// It has failed.
+    Wrong,
+    /// It was not carried out.
+    Neither,
 }
 
 /// See [`Rule::Doubling`].
@@ -57,12 +63,50 @@ impl Rate {
     }
 }
 
+/// See [`Rule::Breaker`]. It opens when both are exceeded in one window: so many failures, and that share of all attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    /// Failures in a window that open nothing, whatever their share.
+    pub failures: u32,
+    /// Failures in a hundred attempts that open nothing, however many they are.
+    pub percent: u32,
+    /// Length of the window, milliseconds.
+    pub window: i64,
+    /// How long it stays open, milliseconds. Then it counts from nothing.
+    pub pause: i64,
+}
+
+impl Breaker {
+    fn is_exceeded(&self, seen: &Attempts) -> bool {
+        let (failed, passed) = (u64::from(seen.count), u64::from(seen.passed));
+        failed > u64::from(self.failures) && failed * 100 > u64::from(self.percent) * (failed + passed)
+    }
+
+    fn counted(&self, seen: Attempts, outcome: Outcome, now: i64) -> Attempts {
+        let window = Attempts { since: now, until: seen.until, ..Attempts::default() };
+        let seen = if now >= seen.since + self.window { window } else { seen };
+        match outcome {
+            Outcome::Neither => return seen,
+            Outcome::Right => return Attempts { passed: seen.passed + 1, ..seen },
+            Outcome::Wrong => {}
+        }
+        let seen = Attempts { count: seen.count + 1, ..seen };
+        if now < seen.until || !self.is_exceeded(&seen) {
+            return seen;
+        }
+        let until = now + self.pause;
+        Attempts { since: until, until, ..Attempts::default() }
+    }
+}
+
 /// What is remembered under one rule. A new one has seen nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// Failures, under [`Rule::Doubling`].
+    /// Failures, under [`Rule::Doubling`] and [`Rule::Breaker`].
     pub count: u32,
-    /// When the window began, under [`Rule::Doubling`].
+    /// Successes, under [`Rule::Breaker`].
+    pub passed: u32,
+    /// When the window began, under [`Rule::Doubling`] and [`Rule::Breaker`].
     pub since: i64,
     /// When the next attempt may come, or, under [`Rule::Rate`], when all that was taken has grown back.
     pub until: i64,
@@ -72,7 +116,7 @@ impl Attempts {
     /// How long the next attempt has to wait; 0 when it may come.
     pub fn wait(&self, rule: &Rule, now: i64) -> i64 {
         match rule {
-            Rule::Doubling(_) => (self.until - now).max(0),
+            Rule::Doubling(_) | Rule::Breaker(_) => (self.until - now).max(0),
             Rule::Rate(rate) => {
                 let room = rate.interval * (i64::from(rate.burst) - 1);
                 (self.until.max(now) - now - room).max(0)
@@ -80,25 +124,33 @@ impl Attempts {
         }
     }
 
-    /// Counts an attempt as failed until something else is known of it.
+    /// Counts an attempt as failed until something else is known of it. A breaker does not: a crowd that comes at once
+    /// would open it before anybody knows how it ends.
     #[must_use]
-    pub fn failed(self, rule: &Rule, now: i64) -> Self {
+    pub fn begun(self, rule: &Rule, now: i64) -> Self {
         match rule {
+            Rule::Breaker(_) => self,
             Rule::Rate(rate) => Self { until: self.until.max(now) + rate.interval, ..self },
             Rule::Doubling(rule) => {
                 let fresh = now >= self.forgotten_at(&Rule::Doubling(*rule));
                 let (count, since) = if fresh { (1, now) } else { (self.count + 1, self.since) };
-                Self { count, since, until: now + rule.wait_after(count) }
+                Self { count, since, until: now + rule.wait_after(count), ..self }
             }
         }
     }
 
-    /// Takes back a failure that was none.
+    /// An attempt that was counted has ended: a failure that was none is taken back, and a success also ends the waits that
+    /// the failures before it have cost.
     #[must_use]
-    pub fn taken_back(self, rule: &Rule) -> Self {
-        match rule {
-            Rule::Rate(rate) => Self { until: self.until - rate.interval, ..self },
-            Rule::Doubling(_) => Self { count: self.count.saturating_sub(1), until: 0, ..self },
+    pub fn ended(self, rule: &Rule, outcome: Outcome, now: i64) -> Self {
+        match (rule, outcome) {
+            (Rule::Breaker(breaker), _) => breaker.counted(self, outcome, now),
+            (_, Outcome::Wrong) => self,
+            (Rule::Rate(rate), _) => Self { until: self.until - rate.interval, ..self },
+            (Rule::Doubling(_), Outcome::Right) => Self::default(),
+            (Rule::Doubling(_), Outcome::Neither) => {
+                Self { count: self.count.saturating_sub(1), until: 0, ..self }
+            }
         }
     }
 
@@ -108,6 +160,7 @@ impl Attempts {
             Rule::Rate(_) => self.until,
             Rule::Doubling(rule) if self.count < rule.free => self.since + rule.window,
             Rule::Doubling(rule) => self.until.max(self.since) + rule.longest * REMEMBERED,
+            Rule::Breaker(rule) => self.since + rule.window,
         }
     }
 }
@@ -122,85 +175,4 @@ impl Doubling {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const PAIR: Rule = Rule::Doubling(Doubling { free: 5, window: 60_000, first: 2_000, longest: 900_000 });
-
-    /// Waits of someone who tries again as soon as he may.
-    fn waits(rule: &Rule, tries: usize) -> Vec<i64> {
-        let (mut attempts, mut now, mut waits) = (Attempts::default(), 1_000_000, Vec::new());
-        for _ in 0..tries {
-            let wait = attempts.wait(rule, now);
-            waits.push(wait / 1_000);
-            now += wait;
-            attempts = attempts.failed(rule, now);
-        }
-        waits
-    }
-
-    #[test]
-    fn five_failures_are_free_and_then_the_wait_doubles_up_to_a_quarter_of_an_hour() {
-        assert_eq!(waits(&PAIR, 17), [0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
-    }
-
-    #[test]
-    fn failures_below_the_free_ones_are_forgotten_with_their_window() {
-        let mut attempts = Attempts::default();
-        for now in [0, 1, 2, 3] {
-            attempts = attempts.failed(&PAIR, now);
-        }
-        let next_minute = attempts.failed(&PAIR, 60_000);
-        assert_eq!((next_minute.count, next_minute.wait(&PAIR, 60_000)), (1, 0));
-        assert_eq!(attempts.failed(&PAIR, 59_999).wait(&PAIR, 59_999), 2_000);
-    }
-
-    #[test]
-    fn whoever_sits_a_wait_out_continues_where_he_was_until_he_stays_away_for_an_hour() {
-        let mut attempts = Attempts::default();
-        for _ in 0..6 {
-            attempts = attempts.failed(&PAIR, 0);
-        }
-        assert_eq!(attempts.wait(&PAIR, 0), 4_000);
-        assert_eq!(attempts.failed(&PAIR, 3_600_000).wait(&PAIR, 3_600_000), 8_000);
-        assert_eq!(attempts.failed(&PAIR, 3_604_000).wait(&PAIR, 3_604_000), 0);
-    }
-
-    #[test]
-    fn a_failure_that_was_none_is_taken_back() {
-        let mut attempts = Attempts::default();
-        for _ in 0..5 {
-            attempts = attempts.failed(&PAIR, 0);
-        }
-        let attempts = attempts.taken_back(&PAIR);
-        assert_eq!(attempts.wait(&PAIR, 0), 0);
-        assert_eq!(attempts.failed(&PAIR, 0).wait(&PAIR, 0), 2_000);
-    }
-
-    #[test]
-    fn a_rate_lets_as_many_through_at_once_and_then_one_for_each_that_grows_back() {
-        let rule = Rule::Rate(Rate::new(30, Duration::from_secs(60)).unwrap());
-        let all = waits(&rule, 34);
-        assert_eq!(all[..30], [0; 30]);
-        assert_eq!(all[30..], [2; 4]);
-        assert_eq!(Rate::new(0, Duration::from_secs(60)), None);
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_allowed_never_exceeds_the_rate(pauses in prop::collection::vec(0_i64..4_000, 1..200)) {
-            let rule = Rule::Rate(Rate::new(6, Duration::from_secs(6)).unwrap());
-            let (mut attempts, mut now, mut allowed) = (Attempts::default(), 0, 0);
-            for pause in pauses {
-                now += pause;
-                if attempts.wait(&rule, now) == 0 {
-                    attempts = attempts.failed(&rule, now);
-                    allowed += 1;
-                }
-            }
-            prop_assert!(allowed <= 6 + now / 1_000, "{allowed} in {now} ms");
-        }
-    }
-}
+mod tests;

@@ -21,6 +21,9 @@ pub enum Error {
     /// The old password given to change it is not the present one.
     #[error("the old password is wrong")]
     WrongOldPassword,
+    /// The password is right, but an operator has locked the user out.
+    #[error("the user is locked")]
+    AccountLocked,
     /// The password is right, but the user has yet to show that the e-mail is his.
     #[error("the e-mail is not verified")]
     EmailNotVerified,
@@ -69,6 +72,7 @@ impl Error {
             Self::EmailTaken => "email_taken",
             Self::WrongCredentials => "wrong_credentials",
             Self::WrongOldPassword => "wrong_old_password",
+            Self::AccountLocked => "account_locked",
             Self::EmailNotVerified => "email_not_verified",
             Self::BadToken => "invalid_token",
             Self::MailOff => "mail_off",

@@ -154,6 +154,8 @@ pub struct Credentials {
     pub password_hash: String,
     /// The user has yet to show that the e-mail is his.
     pub email_unverified: bool,
+    /// An operator has locked the user out.
+    pub locked: bool,
 }
 
 impl fmt::Debug for Credentials {

@@ -13,9 +13,10 @@ pub(super) fn status(error: Error) -> Status {
     let code = match error {
         Error::Invalid(_) => Code::InvalidArgument,
         Error::EmailTaken => Code::AlreadyExists,
-        Error::WrongCredentials | Error::WrongOldPassword | Error::ReauthenticationRequired => {
-            Code::PermissionDenied
-        }
+        Error::WrongCredentials
+        | Error::WrongOldPassword
+        | Error::AccountLocked
+        | Error::ReauthenticationRequired => Code::PermissionDenied,
         Error::Unauthorized => Code::Unauthenticated,
         Error::EmailNotVerified | Error::BadToken | Error::MailOff => Code::FailedPrecondition,
         Error::UnknownUser | Error::UnknownSession => Code::NotFound,

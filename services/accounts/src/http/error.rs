@@ -77,6 +77,9 @@ impl From<Error> for Refusal {
             Error::EmailTaken => (StatusCode::BAD_REQUEST, "User with this email already exists"),
             Error::WrongCredentials => (StatusCode::NOT_FOUND, "No such user exists or wrong password"),
             Error::WrongOldPassword => (StatusCode::BAD_REQUEST, "The old password is wrong"),
+            Error::AccountLocked => {
+                (StatusCode::FORBIDDEN, "This account is locked: ask those who run this server")
+            }
             Error::EmailNotVerified => {
                 (StatusCode::FORBIDDEN, "Confirm your e-mail first: a letter is on its way")
             }

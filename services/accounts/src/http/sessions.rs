@@ -64,7 +64,7 @@ pub(super) async fn sing_up(
     responses(
         (status = 201, description = "Logged in", body = LogInAnswer),
         (status = 400, description = "Invalid fields", body = ErrorBody),
-        (status = 403, description = "The e-mail is not verified yet; a letter is on its way", body = ErrorBody),
+        (status = 403, description = "The e-mail is not verified yet, and a letter is on its way; or the account is locked", body = ErrorBody),
         (status = 404, description = "`No such user exists or wrong password`", body = ErrorBody),
         (status = 413, description = "Body too large", body = ErrorBody),
         (status = 415, description = "Body not JSON", body = ErrorBody),
@@ -94,14 +94,16 @@ pub(super) async fn log_in(
         (status = 401, description = "Not a refresh token, spent, or its log-in has ended", body = ErrorBody),
         (status = 413, description = "Body too large", body = ErrorBody),
         (status = 415, description = "Body not JSON", body = ErrorBody),
+        (status = 429, description = "Too many attempts: come back after `Retry-After`", body = ErrorBody),
         (status = 503, description = "Temporarily unavailable: try again", body = ErrorBody),
     ),
 )]
 pub(super) async fn refresh(
     State(api): State<Api>,
+    ClientAddress(address): ClientAddress,
     Body(body): Body<Refresh>,
 ) -> Result<(StatusCode, Json<LogInAnswer>), Refusal> {
-    let refreshed = api.accounts.refresh(&body.refresh_token).await?;
+    let refreshed = api.accounts.refresh(&body.refresh_token, address).await?;
     Ok((StatusCode::CREATED, Json(refreshed.into())))
 }
 

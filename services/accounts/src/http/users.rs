@@ -1,7 +1,8 @@
 //! Other users, as far as anybody may see them.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 
 use super::Api;
 use super::answers::{ErrorBody, PublicUser, UserList, UserPage};
@@ -11,6 +12,19 @@ use super::query::{PathId, Query};
 use super::requests::{ListQuery, SearchQuery};
 use crate::domain::{At as _, Error, Page, SearchLimit, SearchText, User};
 
+/// A user who may look others up now. A look-up counts whether it finds anybody or not.
+pub(super) struct Looking;
+
+impl FromRequestParts<Api> for Looking {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let Caller(caller) = Caller::from_request_parts(parts, api).await?;
+        api.accounts.admit_look_up(&caller.bearer).await?;
+        Ok(Self)
+    }
+}
+
 /// A page of all users by id.
 #[utoipa::path(
     get, path = "/users/list", tag = "users", security(("bearer" = [])), params(ListQuery),
@@ -19,11 +33,12 @@ use crate::domain::{At as _, Error, Page, SearchLimit, SearchText, User};
         (status = 400, description = "Out of range", body = ErrorBody),
         (status = 401, description = "No valid token", body = ErrorBody),
         (status = 414, description = "The address is too long", body = ErrorBody),
+        (status = 429, description = "Too many look-ups: come back after `Retry-After`", body = ErrorBody),
     ),
 )]
 pub(super) async fn list(
     State(api): State<Api>,
-    _: Caller,
+    _: Looking,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<UserPage>, Refusal> {
     let page = Page::parse(query.limit, query.page)?;
@@ -39,11 +54,12 @@ pub(super) async fn list(
         (status = 400, description = "Blank, too long or out of range", body = ErrorBody),
         (status = 401, description = "No valid token", body = ErrorBody),
         (status = 414, description = "The address is too long", body = ErrorBody),
+        (status = 429, description = "Too many look-ups: come back after `Retry-After`", body = ErrorBody),
     ),
 )]
 pub(super) async fn search(
     State(api): State<Api>,
-    _: Caller,
+    _: Looking,
     Query(query): Query<SearchQuery>,
 ) -> Result<Json<UserList>, Refusal> {
     let text = SearchText::parse(&query.search_text).at("searchText");
@@ -65,11 +81,12 @@ pub(super) async fn search(
         (status = 400, description = "Not an id", body = ErrorBody),
         (status = 401, description = "No valid token", body = ErrorBody),
         (status = 404, description = "No such user, or removed", body = ErrorBody),
+        (status = 429, description = "Too many look-ups: come back after `Retry-After`", body = ErrorBody),
     ),
 )]
 pub(super) async fn by_id(
     State(api): State<Api>,
-    _: Caller,
+    _: Looking,
     PathId(id): PathId,
 ) -> Result<Json<PublicUser>, Refusal> {
     Ok(Json(api.accounts.user(id).await?.into()))

@@ -36,8 +36,18 @@ const REMEMBER: Statement = Statement::new(
      ON CONFLICT (user_id, address) DO UPDATE SET seen_at = excluded.seen_at WHERE known.seen_at < $4",
 );
 
+const FORGET: Statement = Statement::new(
+    "known_addresses.forget",
+    "WITH old AS ( \
+         SELECT user_id, address FROM known_addresses WHERE seen_at < $1 ORDER BY seen_at LIMIT $2 \
+         FOR UPDATE SKIP LOCKED \
+     ), gone AS ( \
+         DELETE FROM known_addresses k USING old WHERE k.user_id = old.user_id AND k.address = old.address RETURNING 1 \
+     ) SELECT count(*) FROM gone",
+);
+
 #[cfg(test)]
-pub(super) const STATEMENTS: &[Statement] = &[KNOWN, REMEMBER];
+pub(super) const STATEMENTS: &[Statement] = &[KNOWN, REMEMBER, FORGET];
 
 impl Store {
     /// Whether the owner of the e-mail has logged in from this address in the last 30 days.
@@ -47,6 +57,15 @@ impl Store {
     pub async fn knows_address(&self, email: &Email, address: IpAddr, now: Timestamp) -> Result<bool, Error> {
         let since = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
         Ok(self.row(&KNOWN, &[&email.forms(), &address, &since]).await?.is_some())
+    }
+
+    /// Deletes addresses that count for nothing any more, at most `limit`, and says how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_addresses(&self, now: Timestamp, limit: u16) -> Result<u64, Error> {
+        let since = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+        self.count(&FORGET, &[&since, &i64::from(limit)]).await
     }
 
     /// Remembers the address of a log-in, the latest 20 of a user. No log-in fails because this does.

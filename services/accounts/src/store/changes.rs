@@ -5,8 +5,6 @@
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use tokio_postgres::Row;
-use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::ended::END_ALL;
@@ -45,7 +43,7 @@ const REHASH: Statement = Statement::new(
 const REMOVE: Statement = Statement::new(
     "users.remove",
     "UPDATE users SET email = NULL, email_as_typed = NULL, first_name = NULL, last_name = NULL, name_key = NULL, \
-     last_name_key = NULL, password_hash = NULL, updated_at = $2, deleted_at = $2 \
+     last_name_key = NULL, password_hash = NULL, locked_at = NULL, lock_reason = NULL, updated_at = $2, deleted_at = $2 \
      WHERE id = $1 AND deleted_at IS NULL RETURNING id",
 );
 
@@ -66,17 +64,17 @@ impl Store {
         let work = async {
             let mut client = self.pool.get().await?;
             let transaction = client.transaction().await?;
-            let Some(row) = run(&transaction, &LOCK, &[&id.get()]).await?.into_iter().next() else {
+            let Some(row) = self.run(&transaction, &LOCK, &[&id.get()]).await?.into_iter().next() else {
                 return Ok(false);
             };
             let profile = change.apply(rows::user(&row)?.profile);
             if let Some(email) = &change.email
-                && !run(&transaction, &TAKEN, &[&email.forms(), &id.get()]).await?.is_empty()
+                && !self.run(&transaction, &TAKEN, &[&email.forms(), &id.get()]).await?.is_empty()
             {
                 return Err(StoreError::EmailTaken);
             }
             let email = change.email.as_ref().map(|email| email.canonical());
-            set_profile(&transaction, id, email, &profile, now).await?;
+            self.set_profile(&transaction, id, email, &profile, now).await?;
             transaction.commit().await?;
             Ok(true)
         };
@@ -138,7 +136,7 @@ impl Store {
     }
 
     /// Two statements, not one: the second must see the sessions of log-ins that the first has waited for.
-    async fn change_then_end(
+    pub(super) async fn change_then_end(
         &self,
         id: UserId,
         change: &Statement,
@@ -148,44 +146,33 @@ impl Store {
     ) -> Result<Option<Vec<Uuid>>, StoreError> {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
-        if run(&transaction, change, params).await?.is_empty() {
+        if self.run(&transaction, change, params).await?.is_empty() {
             return Ok(None);
         }
-        let ended = run(&transaction, &END_ALL, &[&id.get(), &keep, &now]).await?;
+        let ended = self.run(&transaction, &END_ALL, &[&id.get(), &keep, &now]).await?;
         let ended = ended.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         transaction.commit().await?;
         Ok(Some(ended))
     }
-}
 
-async fn set_profile(
-    transaction: &Transaction<'_>,
-    id: UserId,
-    email: Option<&str>,
-    profile: &Profile,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let params: &Params<'_> = &[
-        &id.get(),
-        &email,
-        &profile.email,
-        &profile.first_name,
-        &profile.last_name,
-        &profile.name_key(),
-        &profile.last_name_key(),
-        &now,
-    ];
-    run(transaction, &SET_PROFILE, params).await.map(drop)
-}
-
-pub(super) async fn run(
-    transaction: &Transaction<'_>,
-    statement: &Statement,
-    params: &Params<'_>,
-) -> Result<Vec<Row>, StoreError> {
-    let run = async {
-        let prepared = transaction.prepare_cached(statement.sql).await?;
-        Ok(transaction.query(&prepared, params).await?)
-    };
-    run.instrument(statement.span()).await
+    async fn set_profile(
+        &self,
+        transaction: &Transaction<'_>,
+        id: UserId,
+        email: Option<&str>,
+        profile: &Profile,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let params: &Params<'_> = &[
+            &id.get(),
+            &email,
+            &profile.email,
+            &profile.first_name,
+            &profile.last_name,
+            &profile.name_key(),
+            &profile.last_name_key(),
+            &now,
+        ];
+        self.run(transaction, &SET_PROFILE, params).await.map(drop)
+    }
 }

@@ -150,7 +150,7 @@ impl Store {
         self.rows(&LOG, &[&xid, &cursor.session_id, &since, &i64::from(limit)]).await
     }
 
-    async fn count(&self, statement: &Statement, params: &Params<'_>) -> Result<u64, Error> {
+    pub(super) async fn count(&self, statement: &Statement, params: &Params<'_>) -> Result<u64, Error> {
         let row = self.row(statement, params).await?.ok_or(StoreError::Inconsistent("no count"))?;
         let count: i64 = row.try_get(0).map_err(StoreError::from)?;
         Ok(count.unsigned_abs())

@@ -48,8 +48,18 @@ const VERIFY_EMAIL: Statement = Statement::new(
      updated_at = $2 FROM used WHERE u.id = used.user_id AND u.deleted_at IS NULL RETURNING u.id",
 );
 
+const EXPIRE: Statement = Statement::new(
+    "mail_tokens.expire",
+    "WITH old AS ( \
+         SELECT user_id, purpose FROM mail_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
+         FOR UPDATE SKIP LOCKED \
+     ), gone AS ( \
+         DELETE FROM mail_tokens t USING old WHERE t.user_id = old.user_id AND t.purpose = old.purpose RETURNING 1 \
+     ) SELECT count(*) FROM gone",
+);
+
 #[cfg(test)]
-pub(super) const STATEMENTS: &[Statement] = &[ISSUE, OWNER, RESET_PASSWORD, VERIFY_EMAIL];
+pub(super) const STATEMENTS: &[Statement] = &[ISSUE, OWNER, RESET_PASSWORD, VERIFY_EMAIL, EXPIRE];
 
 /// A token to be stored: its hash and its life.
 #[derive(Debug)]
@@ -104,6 +114,14 @@ impl Store {
         let id = row.try_get(0).map_err(StoreError::from)?;
         let id = UserId::new(id).map_err(|_| StoreError::Inconsistent("user id is not positive"))?;
         Ok(Some(id))
+    }
+
+    /// Deletes expired tokens, at most `limit`, and says how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn delete_expired_tokens(&self, now: Timestamp, limit: u16) -> Result<u64, Error> {
+        self.count(&EXPIRE, &[&now, &i64::from(limit)]).await
     }
 
     async fn issue(

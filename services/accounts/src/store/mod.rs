@@ -7,6 +7,7 @@ mod addresses;
 mod changes;
 mod ended;
 mod error;
+mod held;
 mod listing;
 mod mail_tokens;
 mod refresh;
@@ -15,7 +16,8 @@ mod sessions;
 mod statement;
 mod users;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::Transaction;
+use messenger_chassis::postgres::Pool;
 use tokio_postgres::Row;
 use tracing::Instrument as _;
 
@@ -48,9 +50,19 @@ impl Store {
     async fn rows(&self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>, StoreError> {
         let run = async {
             let client = self.pool.get().await?;
-            let prepared = client.prepare_cached(statement.sql).await?;
-            Ok(client.query(&prepared, params).await?)
+            Ok(self.pool.query(&*client, statement.sql, params).await?)
         };
+        run.instrument(statement.span()).await
+    }
+
+    /// Runs one statement of a transaction.
+    async fn run(
+        &self,
+        transaction: &Transaction<'_>,
+        statement: &Statement,
+        params: &Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let run = async { Ok(self.pool.query(transaction, statement.sql, params).await?) };
         run.instrument(statement.span()).await
     }
 
@@ -67,6 +79,7 @@ fn statements() -> Vec<Statement> {
         addresses::STATEMENTS,
         changes::STATEMENTS,
         ended::STATEMENTS,
+        held::STATEMENTS,
         listing::STATEMENTS,
         mail_tokens::STATEMENTS,
         refresh::STATEMENTS,

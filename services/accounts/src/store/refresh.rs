@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::changes::run;
 use super::ended::END_ONE;
 use super::error::StoreError;
 use super::statement::Statement;
@@ -45,7 +44,7 @@ impl Store {
     ) -> Result<Refreshed, Error> {
         let mut client = self.pool.get().await.map_err(StoreError::from)?;
         let transaction = client.transaction().await.map_err(StoreError::from)?;
-        let Some(row) = run(&transaction, &LOCK, &[&id, &now]).await?.into_iter().next() else {
+        let Some(row) = self.run(&transaction, &LOCK, &[&id, &now]).await?.into_iter().next() else {
             return Ok(Refreshed::Unknown);
         };
         let user = rows::user(&row)?;
@@ -53,7 +52,7 @@ impl Store {
         let salt = match judge(&state(&row)?)? {
             Verdict::Foreign => return Ok(Refreshed::Unknown),
             Verdict::Spent => {
-                run(&transaction, &END_ONE, &[&user.id.get(), &id, &now]).await?;
+                self.run(&transaction, &END_ONE, &[&user.id.get(), &id, &now]).await?;
                 transaction.commit().await.map_err(StoreError::from)?;
                 return Ok(Refreshed::Ended(user.id));
             }
@@ -62,7 +61,7 @@ impl Store {
                 let logged_in_at = row.try_get("logged_in_at").map_err(StoreError::from)?;
                 expires_at = limits.expiry(logged_in_at, now);
                 let (new, made_by) = (successor.as_slice(), salt.as_slice());
-                run(&transaction, &ROTATE, &[&id, &new, &made_by, &now, &expires_at]).await?;
+                self.run(&transaction, &ROTATE, &[&id, &new, &made_by, &now, &expires_at]).await?;
                 transaction.commit().await.map_err(StoreError::from)?;
                 salt
             }

@@ -22,12 +22,13 @@ pub(super) fn user(row: &Row) -> Result<User, StoreError> {
     })
 }
 
-/// As [`user`], with the columns `password_hash, email_unverified`.
+/// As [`user`], with the columns `password_hash, email_unverified, locked`.
 pub(super) fn credentials(row: &Row) -> Result<Credentials, StoreError> {
     Ok(Credentials {
         user: user(row)?,
         password_hash: row.try_get("password_hash")?,
         email_unverified: row.try_get("email_unverified")?,
+        locked: row.try_get("locked")?,
     })
 }
 

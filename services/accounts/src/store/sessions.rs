@@ -8,12 +8,12 @@ use super::statement::Statement;
 use super::{Store, rows};
 use crate::domain::{Bearer, Device, Error, Session, User, UserAgent, UserId};
 
-/// Opens a session only while the password is still the one that was checked. The lock waits for a change of the
+/// Opens a session only while the password is still the one that was checked, and nobody has locked the user. The lock waits for a change of the
 /// password that is under way, and lets other log-ins pass. The oldest sessions beyond the limit give way.
 const OPEN: Statement = Statement::new(
     "sessions.open",
     "WITH present AS ( \
-         SELECT id FROM users WHERE id = $2 AND password_hash = $3 AND deleted_at IS NULL FOR SHARE \
+         SELECT id FROM users WHERE id = $2 AND password_hash = $3 AND deleted_at IS NULL AND locked_at IS NULL FOR SHARE \
      ), oldest AS ( \
          DELETE FROM sessions WHERE user_id = $2 AND id IN ( \
              SELECT id FROM sessions WHERE user_id = $2 ORDER BY created_at DESC, id OFFSET $7 \

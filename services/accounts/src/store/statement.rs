@@ -1,10 +1,10 @@
 //! A statement: its SQL and the name it has in traces.
 
-use tokio_postgres::types::ToSql;
+use messenger_chassis::postgres::Value;
 use tracing::Span;
 
 /// Bound parameters, in order.
-pub(super) type Params<'a> = [&'a (dyn ToSql + Sync)];
+pub(super) type Params<'a> = [&'a dyn Value];
 
 /// SQL that the code runs.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,10 @@
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{self, PostgresConfig};
-use messenger_support::{Role, TestDatabase, database};
+use messenger_chassis::postgres::{self, Pooler, PostgresConfig};
+use messenger_support::{Role, TestDatabase, database, hold_statements};
 use uuid::Uuid;
 
 use super::*;
@@ -38,6 +39,7 @@ fn config(url: String) -> PostgresConfig {
     PostgresConfig {
         url: url.into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 8,
         wait: Duration::from_secs(10),
         statement: Duration::from_secs(20),
@@ -70,13 +72,16 @@ async fn is_alive(store: &Store, user: &User, session: &Session) -> bool {
     store.user_of_bearer(&bearer, NOW).await.unwrap().is_some()
 }
 
+/// Those of this version, and those of the versions before it.
 #[tokio::test]
 async fn every_statement_fits_the_schema() {
-    let (_database, store) = store().await;
-    let client = store.pool.get().await.unwrap();
-    for statement in statements() {
-        client.prepare(statement.sql).await.unwrap_or_else(|error| panic!("{}: {error:?}", statement.name));
-    }
+    let (database, _store, role) = store_and_role().await;
+    let client = database.connect_as(&role, "accounts").await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/accounts/statements");
+    let all = migrations::migrations::runner();
+    let newest = all.get_migrations().iter().map(|known| known.version()).max().unwrap();
+    let ours: Vec<_> = statements().iter().map(|ours| (ours.name, ours.sql)).collect();
+    hold_statements(&client, &folder, newest, &ours).await;
 }
 
 #[tokio::test]
@@ -173,6 +178,27 @@ async fn lookups_of_many_users_use_indexes() {
         let plan = client.simple_query(&explain).await.unwrap();
         let plan = format!("{plan:?}");
         assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{}: {plan}", statement.name);
+        client.batch_execute("DEALLOCATE probe").await.unwrap();
+    }
+    // However many users share the prefix.
+    for (name, arguments, most) in [
+        ("users.page", "21, 0", 20),
+        ("users.search", "'u', 'u\u{10ffff}', '77@x.io', 20", 150),
+        ("users.search", "'v4', 'v4\u{10ffff}', NULL, 20", 150),
+        ("users.by_email", "ARRAY['77@x.io', '78@x.io']", 20),
+        ("users.by_ids", "ARRAY[1, 20000, 40000]", 20),
+    ] {
+        let all = statements();
+        let statement = all.iter().find(|statement| statement.name == name).unwrap();
+        let probe = format!("PREPARE probe AS {}", statement.sql);
+        client.batch_execute(&probe).await.unwrap();
+        let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE probe({arguments})");
+        let plan: Vec<String> =
+            client.query(&explain, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        let shared = plan.iter().find_map(|line| line.trim_start().strip_prefix("Buffers: shared "));
+        let counts = shared.unwrap_or_default().split([' ', '=']).filter_map(|word| word.parse::<u32>().ok());
+        let pages = counts.sum::<u32>();
+        assert!((1..=most).contains(&pages), "{name} touches {pages} pages, not {most}: {plan:#?}");
         client.batch_execute("DEALLOCATE probe").await.unwrap();
     }
 }
@@ -297,6 +323,7 @@ async fn a_server_that_is_gone_is_a_temporary_error() {
     let config = PostgresConfig {
         url: "postgres://nobody@127.0.0.1:1/none".into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_secs(2),
         statement: Duration::from_secs(2),

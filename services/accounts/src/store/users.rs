@@ -19,14 +19,14 @@ const INSERT: Statement = Statement::new(
 const BY_EMAIL: Statement = Statement::new(
     "users.by_email",
     "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at, password_hash, \
-     email_unverified \
+     email_unverified, locked_at IS NOT NULL AS locked \
      FROM users WHERE email = ANY ($1) ORDER BY array_position($1, email) LIMIT 1",
 );
 
 const CREDENTIALS: Statement = Statement::new(
     "users.credentials",
     "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at, password_hash, \
-     email_unverified \
+     email_unverified, locked_at IS NOT NULL AS locked \
      FROM users WHERE id = $1 AND deleted_at IS NULL",
 );
 

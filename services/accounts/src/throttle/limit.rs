@@ -22,6 +22,12 @@ pub enum What {
     Address,
     /// One account.
     Account,
+    /// All log-ins, of all accounts and addresses.
+    Breaker,
+    /// Refreshes from one address.
+    Refreshes,
+    /// Look-ups of other users by one user.
+    LookUps,
     /// Sign-ups from one address.
     SignUps,
     /// Letters asked for from one address.
@@ -37,10 +43,18 @@ impl What {
             Self::Pair => "pair",
             Self::Address => "address",
             Self::Account => "account",
+            Self::Breaker => "breaker",
+            Self::Refreshes => "refreshes",
+            Self::LookUps => "look_ups",
             Self::SignUps => "sign_ups",
             Self::MailFrom => "mail_from",
             Self::MailTo => "mail_to",
         }
+    }
+
+    /// Whether it does not hold for an address from which the account's user has logged in before.
+    pub fn spares_known(self) -> bool {
+        matches!(self, Self::Account | Self::Breaker)
     }
 }
 
@@ -90,6 +104,7 @@ impl Throttle {
             config.pair.map(|rule| Limit::new(What::Pair, &[account, &from], Rule::Doubling(rule))),
             config.address.map(|limit| rate(What::Address, &from, limit)),
             config.account.map(|limit| rate(What::Account, account, limit)),
+            config.breaker.map(|rule| Limit::new(What::Breaker, &[], Rule::Breaker(rule))),
         ];
         limits.into_iter().flatten().collect()
     }
@@ -100,6 +115,16 @@ impl Throttle {
         let (user, session) = (bearer.user_id.to_string(), bearer.session_id.to_string());
         let pair = |rule| Limit::new(What::Pair, &["session", &user, &session], Rule::Doubling(rule));
         self.config().pair.map(pair).into_iter().collect()
+    }
+
+    /// What limits refreshes from an address.
+    pub fn refresh(&self, address: IpAddr) -> Vec<Limit> {
+        one(What::Refreshes, &address.to_string(), self.config().refreshes)
+    }
+
+    /// What limits look-ups by a user.
+    pub fn look_up(&self, user: UserId) -> Vec<Limit> {
+        one(What::LookUps, &user.to_string(), self.config().look_ups)
     }
 
     /// What limits sign-ups from an address.

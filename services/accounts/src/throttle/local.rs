@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use quick_cache::unsync::Cache;
 
 use super::limit::{Key, Limit};
-use crate::domain::Attempts;
+use crate::domain::{Attempts, Outcome, Rule};
 
 /// Things that are counted at once; beyond them those give way that were counted least.
 const ENTRIES: usize = 50_000;
@@ -41,18 +41,9 @@ impl Local {
         self.with(|counts| count(counts, limits, now));
     }
 
-    /// Takes an attempt back; `clear` forgets the failures before it, too, where they cost waits.
-    pub(super) fn settle(&self, limits: &[Limit], clear: bool) {
-        self.with(|counts| {
-            for limit in limits {
-                let Some(attempts) = counts.get(&limit.key()).copied() else { continue };
-                if clear && limit.rule().is_doubling() {
-                    counts.remove(&limit.key());
-                } else {
-                    counts.insert(limit.key(), attempts.taken_back(limit.rule()));
-                }
-            }
-        });
+    /// An attempt has ended so: by limit, whether that has opened a breaker.
+    pub(super) fn settle(&self, limits: &[Limit], outcome: Outcome, now: i64) -> Vec<bool> {
+        self.with(|counts| limits.iter().map(|limit| settle(counts, limit, outcome, now)).collect())
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Cache<Key, Attempts>) -> T) -> T {
@@ -63,6 +54,22 @@ impl Local {
 fn count(counts: &mut Cache<Key, Attempts>, limits: &[Limit], now: i64) {
     for limit in limits {
         let attempts = counts.get(&limit.key()).copied().unwrap_or_default();
-        counts.insert(limit.key(), attempts.failed(limit.rule(), now));
+        counts.insert(limit.key(), attempts.begun(limit.rule(), now));
     }
+}
+
+fn settle(counts: &mut Cache<Key, Attempts>, limit: &Limit, outcome: Outcome, now: i64) -> bool {
+    let seen = counts.get(&limit.key()).copied();
+    let is_breaker = matches!(limit.rule(), Rule::Breaker(_));
+    if seen.is_none() && !is_breaker {
+        return false;
+    }
+    let seen = seen.unwrap_or_default();
+    let next = seen.ended(limit.rule(), outcome, now);
+    if next == Attempts::default() {
+        counts.remove(&limit.key());
+    } else {
+        counts.insert(limit.key(), next);
+    }
+    is_breaker && next.until > seen.until
 }

@@ -19,7 +19,7 @@ pub use limit::{Limit, What};
 
 use self::local::Local;
 use self::shared::Shared;
-use crate::domain::{Doubling, Rate};
+use crate::domain::{Breaker, Doubling, Outcome, Rate, Rule};
 
 /// What may be tried how often. Absent: as often as anybody likes.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,12 @@ pub struct ThrottleConfig {
     pub address: Option<Rate>,
     /// Failures on one account from addresses that are not known to be its user's.
     pub account: Option<Rate>,
+    /// Failures of all log-ins together.
+    pub breaker: Option<Breaker>,
+    /// Refreshes from one address.
+    pub refreshes: Option<Rate>,
+    /// Look-ups of other users by one user.
+    pub look_ups: Option<Rate>,
     /// Sign-ups from one address.
     pub sign_ups: Option<Rate>,
     /// Letters that are asked for from one address.
@@ -53,7 +59,7 @@ struct Counts {
 
 /// An attempt that was let through and counted as a failure.
 #[derive(Debug)]
-#[must_use = "an attempt that succeeds, or is not made, has to be taken back"]
+#[must_use = "how an attempt has ended has to be said"]
 pub struct Attempt(Vec<Limit>);
 
 /// An attempt that came too early. Nothing was counted.
@@ -69,9 +75,9 @@ impl Refused {
         self.waits.iter().map(|(_, wait)| *wait).max().unwrap_or_default()
     }
 
-    /// Whether this limit alone is in the way.
-    pub fn only_by(&self, what: What) -> bool {
-        self.waits.iter().all(|(refused_by, _)| *refused_by == what)
+    /// Whether an address would get in from which the user has logged in before.
+    pub fn spares_known(&self) -> bool {
+        self.waits.iter().all(|(what, _)| what.spares_known())
     }
 
     /// Counts the refusal, once it is final.
@@ -129,23 +135,37 @@ impl Throttle {
         Err(Refused { waits: waits.into_iter().map(|(limit, wait)| (limit.what(), millis(wait))).collect() })
     }
 
-    /// The attempt has succeeded: waits that it has earned so far are over, and it counts nowhere.
+    /// The attempt has succeeded: waits that it has earned so far are over, and it counts as no failure.
     pub async fn succeeded(&self, attempt: Attempt, now: Timestamp) {
-        self.settle(&attempt, "clear", now).await;
+        self.settle(attempt.0, Outcome::Right, now).await;
+    }
+
+    /// The attempt has failed. Only a breaker has not counted it yet.
+    pub async fn failed(&self, attempt: Attempt, now: Timestamp) {
+        let is_breaker = |limit: &Limit| matches!(limit.rule(), Rule::Breaker(_));
+        let limits = attempt.0.into_iter().filter(is_breaker).collect();
+        self.settle(limits, Outcome::Wrong, now).await;
     }
 
     /// The attempt was neither right nor wrong: it counts nowhere.
     pub async fn take_back(&self, attempt: Attempt, now: Timestamp) {
-        self.settle(&attempt, "take back", now).await;
+        self.settle(attempt.0, Outcome::Neither, now).await;
     }
 
-    async fn settle(&self, attempt: &Attempt, how: &'static str, now: Timestamp) {
+    async fn settle(&self, limits: Vec<Limit>, outcome: Outcome, now: Timestamp) {
         let now = now.as_millisecond();
-        self.0.local.settle(&attempt.0, how == "clear");
-        if let Some(shared) = &self.0.shared
-            && !attempt.0.is_empty()
-        {
-            shared.settle(&attempt.0, how, now).await;
+        if limits.is_empty() {
+            return;
+        }
+        let here = self.0.local.settle(&limits, outcome, now);
+        let there = match &self.0.shared {
+            Some(shared) => shared.settle(&limits, outcome, now).await,
+            None => None,
+        };
+        if there.unwrap_or(here).contains(&true) {
+            tracing::warn!(
+                "too many log-ins fail: for a while nobody logs in from an address that is new to the account"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, cmd};
 use tokio::time::{Instant, timeout};
 
 use super::limit::{Key, Limit};
-use crate::domain::Rule;
+use crate::domain::{Outcome, Rule};
 
 /// The rules, for Redis.
 const SCRIPT: &str = include_str!("attempts.lua");
@@ -42,18 +42,23 @@ impl Shared {
 
     /// Waits by limit; counts when all of them are nothing. `None`: Redis does not answer.
     pub(super) async fn attempt(&self, limits: &[Limit], now: i64) -> Option<Vec<i64>> {
-        let waits: Vec<i64> = self.run("attempt", limits, now).await?;
+        let waits: Vec<i64> = self.run("begun", limits, now).await?;
         (waits.len() == limits.len()).then_some(waits)
     }
 
-    /// Takes an attempt back, if Redis answers.
-    pub(super) async fn settle(&self, limits: &[Limit], how: &str, now: i64) {
-        self.run::<Vec<i64>>(how, limits, now).await;
+    /// An attempt has ended so: by limit, whether that has opened a breaker. `None`: Redis does not answer.
+    pub(super) async fn settle(&self, limits: &[Limit], outcome: Outcome, now: i64) -> Option<Vec<bool>> {
+        let event = match outcome {
+            Outcome::Right => "right",
+            Outcome::Wrong => "wrong",
+            Outcome::Neither => "neither",
+        };
+        self.run(event, limits, now).await
     }
 
-    async fn run<T: FromRedisValue>(&self, action: &str, limits: &[Limit], now: i64) -> Option<T> {
+    async fn run<T: FromRedisValue>(&self, event: &str, limits: &[Limit], now: i64) -> Option<T> {
         let connection = self.claim()?;
-        match timeout(self.answer, self.ask(connection, action, limits, now)).await {
+        match timeout(self.answer, self.ask(connection, event, limits, now)).await {
             Ok(Ok((connection, answer))) => {
                 self.settled(Some(connection));
                 Some(answer)
@@ -69,7 +74,7 @@ impl Shared {
     async fn ask<T: FromRedisValue>(
         &self,
         connection: Option<MultiplexedConnection>,
-        action: &str,
+        event: &str,
         limits: &[Limit],
         now: i64,
     ) -> RedisResult<(MultiplexedConnection, T)> {
@@ -82,13 +87,16 @@ impl Shared {
         for limit in limits {
             command.arg(self.key(&limit.key()));
         }
-        command.arg(action).arg(now);
+        command.arg(event).arg(now);
         for limit in limits {
             let (kind, numbers) = match limit.rule() {
                 Rule::Doubling(rule) => {
                     ("doubling", [i64::from(rule.free), rule.window, rule.first, rule.longest])
                 }
                 Rule::Rate(rate) => ("rate", [rate.interval, i64::from(rate.burst), 0, 0]),
+                Rule::Breaker(rule) => {
+                    ("breaker", [i64::from(rule.failures), i64::from(rule.percent), rule.window, rule.pause])
+                }
             };
             command.arg(kind).arg(&numbers);
         }

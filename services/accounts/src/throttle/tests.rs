@@ -13,6 +13,9 @@ fn config() -> ThrottleConfig {
         pair: Some(PAIR),
         address: Rate::new(30, Duration::from_secs(60)),
         account: Rate::new(100, Duration::from_secs(3_600)),
+        breaker: None,
+        refreshes: None,
+        look_ups: None,
         sign_ups: Rate::new(3, Duration::from_secs(3_600)),
         mail_from: None,
         mail_to: None,
@@ -30,7 +33,11 @@ fn email(text: &str) -> Email {
 }
 
 fn on_redis(url: &str) -> Throttle {
-    Throttle::shared(config(), url, &Uuid::new_v4().to_string()).unwrap()
+    with(config(), url)
+}
+
+fn with(config: ThrottleConfig, url: &str) -> Throttle {
+    Throttle::shared(config, url, &Uuid::new_v4().to_string()).unwrap()
 }
 
 /// Waits in seconds, or nothing for each attempt that was let through.
@@ -90,16 +97,19 @@ async fn one_address_is_slowed_over_all_accounts_and_one_account_over_all_addres
     }
     let limits = throttle.log_in(&email("ann@x.io"), "8.8.8.8".parse().unwrap());
     let refused = throttle.attempt(limits, at(0)).await.unwrap_err();
-    assert_eq!((refused.wait(), refused.only_by(What::Account)), (Duration::from_secs(36), true));
+    assert_eq!((refused.wait(), refused.spares_known()), (Duration::from_secs(36), true));
     let limits = throttle.log_in(&email("ann@x.io"), "1.1.1.1".parse().unwrap());
-    assert!(!throttle.attempt(limits, at(0)).await.unwrap_err().only_by(What::Account));
+    assert!(!throttle.attempt(limits, at(0)).await.unwrap_err().spares_known());
 }
 
 /// Both sides of the rules, with attempts of all kinds in a random order: the script in Redis says what the domain says.
 #[tokio::test]
 async fn redis_and_this_process_count_alike() {
     let mut dice = Dice::new(7);
-    let (local, redis) = (Throttle::local(config()), on_redis(&servers().redis_url()));
+    let breaker = Breaker { failures: 5, percent: 60, window: 60_000, pause: 20_000 };
+    let config = ThrottleConfig { breaker: Some(breaker), ..config() };
+    let (local, redis) = (Throttle::local(config), with(config, &servers().redis_url()));
+    let mut tripped = 0;
     let mut now = 0;
     for step in 0..600 {
         now += i64::try_from(dice.below(4) * dice.below(6_000)).unwrap();
@@ -117,10 +127,70 @@ async fn redis_and_this_process_count_alike() {
                 local.take_back(here, at(now)).await;
                 redis.take_back(there, at(now)).await;
             }
-            [Ok(_), Ok(_)] => {}
-            [here, there] => assert_eq!(here.err(), there.err(), "step {step}"),
+            [Ok(here), Ok(there)] => {
+                local.failed(here, at(now)).await;
+                redis.failed(there, at(now)).await;
+            }
+            [here, there] => {
+                let (here, there) = (here.err(), there.err());
+                assert_eq!(here, there, "step {step}");
+                tripped += usize::from(here.unwrap().waits.iter().any(|(what, _)| *what == What::Breaker));
+            }
         }
     }
+    assert!(tripped > 0, "the breaker never opened");
+}
+
+/// A password that is tried on many accounts from many addresses.
+async fn spray(throttle: &Throttle, number: usize, now: i64) -> Result<(), Refused> {
+    let address = format!("10.{}.{}.1", number / 250, number % 250).parse().unwrap();
+    let limits = throttle.log_in(&email(&format!("user{number}@x.io")), address);
+    let attempt = throttle.attempt(limits, at(now)).await?;
+    throttle.failed(attempt, at(now)).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_spray_over_accounts_and_addresses_opens_the_breaker_on_all_replicas_and_it_closes_by_itself() {
+    let breaker = Breaker { failures: 50, percent: 50, window: 60_000, pause: 30_000 };
+    let config = ThrottleConfig { breaker: Some(breaker), ..config() };
+    let (url, name) = (servers().redis_url(), Uuid::new_v4().to_string());
+    let replica = || Throttle::shared(config, &url, &name).unwrap();
+    for [first, second] in [[replica(), replica()], [(); 2].map(|()| Throttle::local(config))] {
+        let second = if second.0.shared.is_some() { second } else { first.clone() };
+        for number in 0..51 {
+            let throttle = if number % 2 == 0 { &first } else { &second };
+            spray(throttle, number, 0).await.unwrap();
+        }
+        for throttle in [&first, &second] {
+            let refused = spray(throttle, 99, 0).await.unwrap_err();
+            assert_eq!(refused.waits, [(What::Breaker, Duration::from_secs(30))]);
+            assert!(refused.spares_known());
+        }
+        for number in 100..150 {
+            spray(&first, number, 30_000).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_that_logs_in_at_once_opens_nothing() {
+    let breaker = Breaker { failures: 50, percent: 50, window: 60_000, pause: 30_000 };
+    let throttle = with(ThrottleConfig { breaker: Some(breaker), ..config() }, &servers().redis_url());
+    let mut attempts = Vec::new();
+    for number in 0..100 {
+        let limits = throttle
+            .log_in(&email(&format!("user{number}@x.io")), format!("10.0.{number}.1").parse().unwrap());
+        attempts.push(throttle.attempt(limits, at(0)).await.unwrap());
+    }
+    for attempt in attempts {
+        throttle.succeeded(attempt, at(0)).await;
+    }
+    for number in 200..300 {
+        spray(&throttle, number, 0).await.unwrap();
+    }
+    assert!(spray(&throttle, 300, 0).await.is_ok(), "the hundredth failure of two hundred is half of them");
+    assert!(spray(&throttle, 301, 0).await.is_err());
 }
 
 #[tokio::test]
@@ -186,7 +256,14 @@ async fn a_redis_that_does_not_answer_is_waited_for_once_in_a_while() {
 
 #[test]
 fn what_is_switched_off_limits_nothing() {
-    let off = ThrottleConfig { pair: None, address: None, account: None, sign_ups: None, ..config() };
+    let off = ThrottleConfig {
+        pair: None,
+        address: None,
+        account: None,
+        breaker: None,
+        sign_ups: None,
+        ..config()
+    };
     let throttle = Throttle::local(off);
     assert!(throttle.log_in(&email("ann@x.io"), "1.1.1.1".parse().unwrap()).is_empty());
     assert!(throttle.sign_up("1.1.1.1".parse().unwrap()).is_empty());

@@ -34,7 +34,7 @@ impl Accounts {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while stop.run_until_cancelled(ticks.tick()).await.is_some() {
                 if let Some(Err(error)) = stop.run_until_cancelled(accounts.delete_old()).await {
-                    tracing::warn!(%error, "expired sessions are not deleted, trying again later");
+                    tracing::warn!(%error, "what has expired is not deleted, trying again later");
                 }
             }
         });
@@ -45,6 +45,8 @@ impl Accounts {
         while self.store.delete_expired_sessions(now, BATCH).await? == u64::from(BATCH) {}
         let until = earlier(now, self.tokens.ttl() + LEEWAY + KEPT_LONGER);
         while self.store.forget_ended_sessions(until, BATCH).await? == u64::from(BATCH) {}
+        while self.store.delete_expired_tokens(now, BATCH).await? == u64::from(BATCH) {}
+        while self.store.forget_addresses(now, BATCH).await? == u64::from(BATCH) {}
         Ok(())
     }
 }

@@ -1,9 +1,18 @@
 //! Looking up other users.
 
 use super::Accounts;
-use crate::domain::{Error, Page, SearchLimit, SearchText, User, UserId};
+use crate::domain::{Bearer, Error, Page, SearchLimit, SearchText, User, UserId};
 
 impl Accounts {
+    /// Counts a look-up by this user: who copies the list of all users does it slowly.
+    ///
+    /// # Errors
+    /// [`Error::TooManyAttempts`].
+    pub async fn admit_look_up(&self, bearer: &Bearer) -> Result<(), Error> {
+        let _counted = self.admit(self.throttle.look_up(bearer.user_id)).await?;
+        Ok(())
+    }
+
     /// A page of the present users by id, and whether more follow.
     ///
     /// # Errors

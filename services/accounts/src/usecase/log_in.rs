@@ -37,10 +37,14 @@ impl Accounts {
     /// Checks the password, opens a session and signs a token for it.
     ///
     /// # Errors
-    /// [`Error::WrongCredentials`], [`Error::EmailNotVerified`], [`Error::TooManyAttempts`], [`Error::Busy`].
+    /// [`Error::WrongCredentials`], [`Error::AccountLocked`], [`Error::EmailNotVerified`], [`Error::TooManyAttempts`],
+    /// [`Error::Busy`].
     pub async fn log_in(&self, email: &Email, password: Password, client: Client) -> Result<LoggedIn, Error> {
         let credentials = self.prove_by_email(email, password.clone(), client.address).await?;
-
+        // Only who knows the password hears of the lock.
+        if credentials.locked {
+            return Err(Error::AccountLocked);
+        }
         self.require_verified(&credentials.user, credentials.email_unverified).await?;
         let now = self.clock.now();
         let refresh_token = RefreshToken::new(Uuid::new_v4())?;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Accounts;
 use crate::domain::{Bearer, Credentials, Email, Error, Password};
-use crate::throttle::{Attempt, Limit, Refused, What};
+use crate::throttle::{Attempt, Limit, Refused};
 
 impl Accounts {
     /// Whoever owns this e-mail and password. Attempts that come too early are refused before a password is hashed, and an
@@ -49,7 +49,7 @@ impl Accounts {
         self.throttle.attempt(limits, self.clock.now()).await.map_err(|refused| refuse(&refused))
     }
 
-    /// An address from which the user has logged in before is not slowed by what others do to his account.
+    /// An address from which the user has logged in before is not slowed by what others do to his account, or to all.
     async fn admit_log_in(&self, email: &Email, address: IpAddr) -> Result<Attempt, Error> {
         let now = self.clock.now();
         let limits = self.throttle.log_in(email, address);
@@ -57,10 +57,10 @@ impl Accounts {
             Ok(attempt) => return Ok(attempt),
             Err(refused) => refused,
         };
-        if !refused.only_by(What::Account) || !self.store.knows_address(email, address, now).await? {
+        if !refused.spares_known() || !self.store.knows_address(email, address, now).await? {
             return Err(refuse(&refused));
         }
-        let own = limits.into_iter().filter(|limit| limit.what() != What::Account).collect();
+        let own = limits.into_iter().filter(|limit| !limit.what().spares_known()).collect();
         self.throttle.attempt(own, now).await.map_err(|refused| refuse(&refused))
     }
 
@@ -68,8 +68,9 @@ impl Accounts {
         let now = self.clock.now();
         match outcome {
             Ok(_) => self.throttle.succeeded(attempt, now).await,
-            // It is counted already.
-            Err(Error::WrongCredentials | Error::WrongOldPassword) => drop(attempt),
+            Err(Error::WrongCredentials | Error::WrongOldPassword) => {
+                self.throttle.failed(attempt, now).await;
+            }
             Err(_) => self.throttle.take_back(attempt, now).await,
         }
     }

@@ -1,5 +1,7 @@
 //! Refresh: a new access token, and the next refresh token, for the latest one.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 use super::{Accounts, LoggedIn};
@@ -12,8 +14,10 @@ impl Accounts {
     /// session ends, whoever holds it.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`], whatever is wrong with the token.
-    pub async fn refresh(&self, token: &str) -> Result<LoggedIn, Error> {
+    /// [`Error::Unauthorized`], whatever is wrong with the token; [`Error::TooManyAttempts`].
+    pub async fn refresh(&self, token: &str, from: IpAddr) -> Result<LoggedIn, Error> {
+        // Counted whether it succeeds or not: each costs a transaction.
+        let _counted = self.admit(self.throttle.refresh(from)).await?;
         let token = RefreshToken::parse(token).ok_or(Error::Unauthorized)?;
         let (id, now) = (token.session_id(), self.clock.now());
         let limits = &self.sessions;

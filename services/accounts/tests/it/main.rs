@@ -6,6 +6,7 @@ mod answer;
 mod bodies;
 mod callers;
 mod calls;
+mod care;
 mod cors;
 mod docs;
 mod emails;

@@ -38,8 +38,12 @@ const SETTINGS: &[(&str, &str)] = &[
     ("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0"),
     ("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0"),
     ("ACCOUNTS_LOGIN_REDIS_MS", "5000"),
+    ("ACCOUNTS_LOGIN_BREAKER_FAILURES", "0"),
+    ("ACCOUNTS_REFRESHES_PER_MINUTE", "0"),
+    ("ACCOUNTS_LOOK_UPS_PER_MINUTE", "0"),
     ("ACCOUNTS_SIGN_UPS_PER_HOUR", "0"),
     ("ACCOUNTS_DATABASE_CONNECTIONS", "4"),
+    ("ACCOUNTS_LEAVE_MS", "0"),
     ("LOG_FORMAT", "json"),
     ("RUST_LOG", "debug"),
 ];
@@ -75,6 +79,8 @@ impl LoggedIn {
 pub(crate) struct Service {
     pub(crate) process: Process,
     pub(crate) log: Arc<Log>,
+    /// URL of the database, as the service has it.
+    pub(crate) url: String,
     http: String,
     grpc: String,
     admin: String,
@@ -115,6 +121,7 @@ impl Service {
         Self {
             process,
             log,
+            url: url.to_owned(),
             http: format!("http://{http}"),
             grpc: format!("http://{grpc}"),
             admin: format!("http://{admin}"),
@@ -245,6 +252,13 @@ impl Run {
         let output = self.0.stdout(Stdio::piped()).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs it to its end, however that is: exit code, standard output and standard error.
+    pub(crate) fn told(mut self) -> (Option<i32>, String, String) {
+        let output = self.0.stdout(Stdio::piped()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
     /// Runs it to its end: the exit status and all that it logged.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use messenger_support::private_redis;
 use reqwest::Method;
 use serde_json::json;
@@ -107,6 +108,63 @@ async fn an_attack_on_an_account_does_not_lock_its_user_out() {
         guess(&service, "7.7.7.7", "ann@x.io").await.refused(404, "wrong_credentials");
     }
     seconds(&log_in(&service, "7.7.7.7", "ann@x.io", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn one_password_on_many_accounts_from_many_addresses_opens_a_breaker_and_known_devices_get_in() {
+    let breaker = [
+        ("ACCOUNTS_LOGIN_BREAKER_FAILURES", "20"),
+        ("ACCOUNTS_LOGIN_BREAKER_PERCENT", "50"),
+        ("ACCOUNTS_LOGIN_BREAKER_PAUSE_MS", "600000"),
+    ];
+    let service = guarded(&breaker).await;
+    let spray = async |number: usize| {
+        guess(&service, &format!("9.{number}.9.9"), &format!("user{number}@x.io")).await
+    };
+    for email in ["ann@x.io", "bob@x.io"] {
+        service.sign_up(email, None, None).await;
+        assert_eq!(log_in(&service, "7.7.7.7", email, PASSWORD).await.status, 201);
+    }
+    for answer in join_all((0..21).map(spray)).await {
+        answer.refused(404, "wrong_credentials");
+    }
+    let told = seconds(&spray(21).await);
+    assert!((1..=600).contains(&told), "{told}");
+    // Whose address is new to the account waits, with the right password, too; where he is known nobody does.
+    seconds(&log_in(&service, "8.8.8.8", "ann@x.io", PASSWORD).await);
+    seconds(&log_in(&service, "7.7.7.7", "user1@x.io", PASSWORD).await);
+    for email in ["ann@x.io", "bob@x.io"] {
+        assert_eq!(log_in(&service, "7.7.7.7", email, PASSWORD).await.status, 201);
+    }
+    assert!(metric(&service, "accounts_throttled_total{limit=\"breaker\"}").await >= 3);
+    service.log.wait_for("warning", |line| line.contains("too many log-ins fail"));
+}
+
+#[tokio::test]
+async fn refreshes_are_limited_by_address_and_look_ups_by_user() {
+    let service =
+        guarded(&[("ACCOUNTS_REFRESHES_PER_MINUTE", "3"), ("ACCOUNTS_LOOK_UPS_PER_MINUTE", "3")]).await;
+    let (ann, bob) = (service.user("ann@x.io", None).await, service.user("bob@x.io", None).await);
+    let refresh = async |from: &str, token: &str| {
+        let request = service.request(Method::POST, "/auth/refresh").header("x-forwarded-for", from);
+        Answer::of(request.json(&json!({ "refreshToken": token }))).await
+    };
+    for _ in 0..3 {
+        refresh("1.1.1.1", "mrt_guessed").await.refused(401, "unauthorized");
+    }
+    seconds(&refresh("1.1.1.1", &ann.refresh_token).await);
+    assert_eq!(refresh("2.2.2.2", &ann.refresh_token).await.status, 201);
+    let paths = ["/users/list", "/users/search?searchText=ann", &format!("/users/{}", bob.id)];
+    for path in paths {
+        assert_eq!(service.get(path, &ann.token).await.status, 200, "{path}");
+    }
+    for path in paths {
+        seconds(&service.get(path, &ann.token).await);
+        assert_eq!(service.get(path, &bob.token).await.status, 200, "{path}");
+    }
+    assert_eq!(service.get("/profile", &ann.token).await.status, 200);
+    assert_eq!(metric(&service, "accounts_throttled_total{limit=\"look_ups\"}").await, 3);
+    assert_eq!(metric(&service, "accounts_throttled_total{limit=\"refreshes\"}").await, 1);
 }
 
 #[tokio::test]

@@ -50,7 +50,8 @@ fn frame() -> Frame {
     let event = message(&short, 4_711, None);
     let text = Dialect::V2.event(&event).map(Bytes::from).unwrap_or_default();
     let place = (event.entry.conversation, event.entry.seq);
-    Frame { text, about: About::Entry { place, origin: (event.entry.sender, event.entry.client_id) } }
+    let origin = (event.entry.sender, event.entry.client_id);
+    Frame { text, about: About::Entry { place, origin }, written: None }
 }
 
 /// Users with one socket each.

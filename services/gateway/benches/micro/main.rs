@@ -9,6 +9,7 @@ mod limits;
 mod order;
 mod ring;
 mod samples;
+mod traces;
 
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ fn main() -> anyhow::Result<()> {
     limits::measure(&mut criterion)?;
     auth::measure(&mut criterion)?;
     ring::measure(&mut criterion)?;
+    traces::measure(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }

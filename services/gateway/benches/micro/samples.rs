@@ -45,6 +45,7 @@ pub(crate) fn message(text: &str, seq: i64, receiver: Option<UserId>) -> Event {
         target: None,
         body: text.into(),
         created_at: at(),
+        deleted_at: None,
     };
     let author = Author { name: Some(Arc::from("Patrick")), email: Some(Arc::from("p@mail.example")) };
     Event { entry, author, subject: Author::default() }

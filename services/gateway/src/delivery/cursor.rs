@@ -44,7 +44,7 @@ impl Cursor {
     }
 }
 
-/// How far the workers have been told everything.
+/// How far the workers have been told everything, in one life of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Handed {
     /// Every entry before this transaction id was handed over.

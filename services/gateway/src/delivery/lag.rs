@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Tells the metrics the age of the oldest entry that no sweep has passed, until the stop.
 pub(super) async fn watch(context: Arc<Context>, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(PAUSE)).await.is_some() {
-        let Some(Handed { cursor, .. }) = *context.swept.borrow() else { continue };
+        let Some((_, Handed { cursor, .. })) = *context.swept.borrow() else { continue };
         match context.store.oldest_unswept(cursor).await {
             Ok(age) => {
                 let seconds = age.unwrap_or_default().as_secs_f64();

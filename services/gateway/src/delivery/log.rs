@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Context;
+use super::figures::Arrival;
 use super::held::Weight;
 use crate::domain::entry::Entry;
 use crate::domain::event::{Author, Event};
@@ -22,6 +23,8 @@ pub(super) struct Item {
     pub(super) event: Option<Arc<Event>>,
     /// Whom an entry that cannot be read names: in a dialog it is theirs.
     pub(super) users: Option<(UserId, UserId)>,
+    /// How it came here.
+    pub(super) arrival: Arrival,
     /// The trace of the request that caused it.
     pub(super) trace: Option<Box<str>>,
 }
@@ -79,7 +82,8 @@ pub(super) async fn read(
         Arc::new(Event { author: shown(entry.sender), subject, entry })
     };
     let item = |row: LogRow| {
-        (row.seq, Item { seq: row.seq, event: row.entry.map(event), users: row.users, trace: None })
+        let (seq, users, arrival) = (row.seq, row.users, Arrival::Log);
+        (seq, Item { seq, event: row.entry.map(event), users, arrival, trace: None })
     };
     Some(rows.into_iter().map(item).collect())
 }

@@ -6,6 +6,7 @@
 mod broadcast;
 mod config;
 mod cursor;
+mod figures;
 mod gate;
 mod held;
 mod lag;
@@ -31,12 +32,14 @@ use crate::domain::close::Close;
 use crate::domain::command::Command;
 use crate::domain::entry::Entry;
 use crate::domain::event::{Audience, Event, Watermark};
-use crate::domain::ids::{ConversationId, SessionId, UserId, Xid};
+use crate::domain::ids::{ConversationId, SessionId, UserId};
+use crate::domain::sync::{Epoch, Sync};
 use crate::fanout::{Bus, Channel, Listener, Rung, UserChange};
 use crate::hub::{Hub, Outbox, Registration};
 use crate::store::{Store, StoreError};
 
 use cursor::Handed;
+use figures::Arrival;
 use memberships::Memberships;
 use worker::{Input, Worker};
 
@@ -54,7 +57,7 @@ pub(crate) struct Context {
     log_reads: Semaphore,
     tasks: Tasks,
     /// Up to where the workers have been handed every entry; none before the first sweep.
-    swept: watch::Sender<Option<Handed>>,
+    swept: watch::Sender<Option<(Epoch, Handed)>>,
 }
 
 /// Users whose socket is gone, on their way to a worker. A list beside the queue, because a `Drop` cannot wait for
@@ -110,7 +113,8 @@ pub struct Attachment {
     delivery: Arc<Delivery>,
     user: UserId,
     registration: Registration,
-    since: Xid,
+    epoch: Epoch,
+    since: Sync,
     /// Workers that know of this socket: a handshake may be given up half-way.
     told: usize,
 }
@@ -150,8 +154,9 @@ impl Delivery {
 
     /// Delivers entries that this replica has just committed: here at once, elsewhere by ring. Never waits.
     pub fn committed(&self, event: Event, trace: Option<String>) {
+        let arrival = Arrival::Committed(Instant::now());
         self.context.bus.ring(&channels_of(&event.entry), &event, trace.as_deref());
-        self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace.map(Into::into)));
+        self.offer(event.entry.conversation, Input::Event(Arc::new(event), arrival, trace.map(Into::into)));
     }
 
     /// Tells of a watermark that has moved: here at once, elsewhere by ring. Never waits.
@@ -178,13 +183,18 @@ impl Delivery {
         dialect: Dialect,
     ) -> Result<Attachment, NotAttached> {
         // Read first: whoever is present by the time that the workers take this cursor over is handed what comes after.
-        let swept = self.first_sweep().await?;
+        let (epoch, swept) = self.first_sweep().await?;
         let registered = self.context.hub.register(user, session, dialect);
         let registration = registered.ok_or(NotAttached::SessionEnded)?;
+        // Another epoch closes all who are listed: who was listed after that is not to stay.
+        if self.context.swept.borrow().is_none() {
+            return Err(StoreError::Unavailable.into());
+        }
         self.context.bus.join(Channel::User(user));
         // From here on nothing is left behind when the handshake is given up.
         let delivery = Arc::clone(self);
-        let mut attachment = Attachment { delivery, user, registration, since: swept.cursor, told: 0 };
+        let since = Sync { xid: swept.cursor, epoch: epoch.tag };
+        let mut attachment = Attachment { delivery, user, registration, epoch, since, told: 0 };
         for worker in &self.workers {
             // Workers end after every attachment has.
             let _ = worker.inputs.send(Input::Present(user)).await;
@@ -208,7 +218,7 @@ impl Delivery {
 
     /// The latest cursor of the sweep. Before there is one nobody may take part: what is committed until then would be
     /// found by nobody.
-    async fn first_sweep(&self) -> Result<Handed, StoreError> {
+    async fn first_sweep(&self) -> Result<(Epoch, Handed), StoreError> {
         let mut swept = self.context.swept.subscribe();
         let known = timeout(FIRST_SWEEP, swept.wait_for(Option::is_some)).await;
         known.ok().and_then(Result::ok).and_then(|swept| *swept).ok_or(StoreError::Unavailable)
@@ -230,7 +240,9 @@ impl Delivery {
 impl Listener for Delivery {
     fn rang(&self, rung: Rung, trace: Option<Box<str>>) {
         match rung {
-            Rung::Event(event) => self.offer(event.entry.conversation, Input::Event(Arc::new(event), trace)),
+            Rung::Event(event) => {
+                self.offer(event.entry.conversation, Input::Event(Arc::new(event), Arrival::Rung, trace));
+            }
             Rung::Head(head) => self.offer(head.conversation, Input::Head(head)),
             Rung::Watermark(watermark) => {
                 self.offer(watermark.mark.conversation, Input::Watermark(watermark));
@@ -282,8 +294,13 @@ impl Attachment {
     }
 
     /// Every entry of an earlier transaction was committed before the socket took part; every other one comes to it.
-    pub fn since(&self) -> Xid {
+    pub fn since(&self) -> Sync {
         self.since
+    }
+
+    /// The life of the log that the socket takes part in.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_chassis::postgres::{Pooler, PostgresConfig, connection_config, pool};
 use messenger_support::TestDatabase;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -107,7 +107,14 @@ struct Listening {
 async fn cluster(replicas: usize) -> Cluster {
     let database = messenger_support::database().await;
     let url = database.url_for("messaging").into();
-    let config = PostgresConfig { url, ca: None, connections: 8, wait: PATIENCE, statement: PATIENCE };
+    let config = PostgresConfig {
+        url,
+        ca: None,
+        pooler: Pooler::None,
+        connections: 8,
+        wait: PATIENCE,
+        statement: PATIENCE,
+    };
     migrate::run(&connection_config(&config).unwrap(), migrations::runner()).await.unwrap();
     let store = Store::new(pool(&config).unwrap(), StoreConfig { call: PATIENCE });
     let (network, tasks) = (Arc::new(Network::default()), Tasks::new());
@@ -180,6 +187,7 @@ impl Cluster {
             target: None,
             body: draft.content,
             created_at,
+            deleted_at: None,
         };
         self.commit(replica, entry);
     }

@@ -158,6 +158,7 @@ mod tests {
             target: None,
             body: "".into(),
             created_at: jiff::Timestamp::UNIX_EPOCH,
+            deleted_at: None,
         }
     }
 

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use self::forgetting::Looks;
 use self::presence::{Presence, note_dialog};
 use super::broadcast::{bid_farewell, broadcast, broadcast_unreadable, broadcast_watermark};
+use super::figures::{Arrival, Figures};
 use super::gate::Need;
 use super::held::Shelf;
 use super::log::{Item, Rows};
@@ -36,7 +37,7 @@ use crate::store;
 #[derive(Debug)]
 pub(super) enum Input {
     /// A committed entry: ours, or rung by another replica.
-    Event(Arc<Event>, Option<Box<str>>),
+    Event(Arc<Event>, Arrival, Option<Box<str>>),
     /// The log of a conversation reaches this far.
     Head(Head),
     /// The same, found by a sweep: all up to there lies before the cursor that follows.
@@ -84,6 +85,7 @@ pub(super) struct Worker {
     generations: u64,
     bounds: Bounds,
     looks: Looks,
+    figures: Figures,
     sabotage: Sabotage,
 }
 
@@ -108,6 +110,7 @@ impl Worker {
             generations: 0,
             bounds,
             looks: Looks::new(now),
+            figures: Figures::register(),
             sabotage: Sabotage::default(),
         }
     }
@@ -133,7 +136,7 @@ impl Worker {
 
     fn take(&mut self, input: Input, now: Instant) {
         match input {
-            Input::Event(event, trace) => self.event(event, trace, now),
+            Input::Event(event, arrival, trace) => self.event(event, arrival, trace, now),
             Input::Head(head) => self.head(&head, now),
             Input::Watermark(watermark) => self.watermark(&watermark),
             Input::SweptHead(head) => self.swept_head(&head, now),
@@ -158,12 +161,12 @@ impl Worker {
         }
     }
 
-    fn event(&mut self, event: Arc<Event>, trace: Option<Box<str>>, now: Instant) {
+    fn event(&mut self, event: Arc<Event>, arrival: Arrival, trace: Option<Box<str>>, now: Instant) {
         let Head { conversation, seq, users } = event.entry.head();
         if !self.concerns(conversation, users) {
             return;
         }
-        let (item, sabotage) = (Item { seq, event: Some(event), users, trace }, self.sabotage);
+        let (item, sabotage) = (Item { seq, event: Some(event), users, arrival, trace }, self.sabotage);
         // What a replica tells of by itself is new: nothing can have come before the first entry, unless this is a late
         // copy of one whose track was evicted meanwhile.
         let is_first = seq == Seq::ZERO.next() && !self.looks.evicted_lately(now);
@@ -263,7 +266,7 @@ impl Worker {
             note_dialog(&mut self.present, conversation, sender, receiver);
             note_dialog(&mut self.present, conversation, receiver, sender);
             let second = (receiver != sender).then_some(receiver);
-            broadcast(&self.hub, item, event, std::iter::once(sender).chain(second));
+            broadcast(&self.hub, &self.figures, item, event, std::iter::once(sender).chain(second));
             return;
         }
         let deserted = track.is_deserted();
@@ -276,7 +279,7 @@ impl Worker {
                 self.bus.join(Channel::Conversation(conversation));
             }
         }
-        broadcast(&self.hub, item, event, track.audience(event.entry.seq));
+        broadcast(&self.hub, &self.figures, item, event, track.audience(event.entry.seq));
         if let Membership::Left(user) = change {
             bid_farewell(&self.hub, event, user);
             if let Some(presence) = self.present.get_mut(&user) {

@@ -166,11 +166,17 @@ impl Accounts {
         };
         metrics::histogram!("gateway_accounts_call_seconds").record(begun.elapsed());
         match &outcome {
-            Ok(_) if self.breaker.succeeded() => tracing::info!("accounts answers again"),
-            Err(error) if self.breaker.failed(Instant::now()) => {
-                tracing::warn!(%error, "accounts failed repeatedly, leaving it alone for a while");
+            // A version that does not know the call is there, and answers the others.
+            Ok(_) | Err(CallError::Status(Code::Unimplemented)) => {
+                if self.breaker.succeeded() {
+                    tracing::info!("accounts answers again");
+                }
             }
-            _ => {}
+            Err(error) => {
+                if self.breaker.failed(Instant::now()) {
+                    tracing::warn!(%error, "accounts failed repeatedly, leaving it alone for a while");
+                }
+            }
         }
         outcome
     }

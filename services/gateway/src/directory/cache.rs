@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use metrics::Counter;
 use tokio::time::Instant;
 
 use super::Profile;
@@ -30,10 +31,35 @@ pub(super) enum Found {
     Missing,
 }
 
+/// How look-ups ended.
+#[derive(Debug)]
+struct Lookups {
+    hits: Counter,
+    stale: Counter,
+    misses: Counter,
+}
+
+impl Lookups {
+    fn register() -> Self {
+        let counter =
+            |result: &'static str| metrics::counter!("gateway_directory_lookups_total", "result" => result);
+        Self { hits: counter("hit"), stale: counter("stale"), misses: counter("miss") }
+    }
+
+    fn count(&self, found: &Found) {
+        match found {
+            Found::Fresh(_) => self.hits.increment(1),
+            Found::Stale(_) => self.stale.increment(1),
+            Found::Missing => self.misses.increment(1),
+        }
+    }
+}
+
 /// The cache. One load at a time may be in flight.
 #[derive(Debug)]
 pub(super) struct Cache {
     limits: CacheLimits,
+    lookups: Lookups,
     users: quick_cache::sync::Cache<UserId, Arc<Known>>,
     /// The ids of the load in flight that were not invalidated since it began: only these are kept when it ends.
     loading: Mutex<HashSet<UserId>>,
@@ -41,7 +67,20 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new(limits: CacheLimits) -> Self {
-        Self { limits, users: quick_cache::sync::Cache::new(limits.entries), loading: Mutex::default() }
+        let users = quick_cache::sync::Cache::new(limits.entries);
+        Self { limits, lookups: Lookups::register(), users, loading: Mutex::default() }
+    }
+
+    /// Users that are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// As [`Cache::find`], for a request: counted.
+    pub(super) fn look_up(&self, id: UserId, now: Instant) -> Found {
+        let found = self.find(id, now);
+        self.lookups.count(&found);
+        found
     }
 
     /// What is known of the id at `now`.
@@ -52,8 +91,10 @@ impl Cache {
     /// As [`Cache::find`]; true when the caller should see to it that the outdated entry is loaded again, which is said to
     /// one caller only until that load ends.
     pub(super) fn find_and_claim(&self, id: UserId, now: Instant) -> (Found, bool) {
-        let Some(known) = self.users.get(&id) else { return (Found::Missing, false) };
-        let found = self.judge(&known, now);
+        let known = self.users.get(&id);
+        let found = known.as_ref().map_or(Found::Missing, |known| self.judge(known, now));
+        self.lookups.count(&found);
+        let Some(known) = known else { return (found, false) };
         let claimed = matches!(found, Found::Stale(_)) && !known.refreshing.swap(true, Ordering::Relaxed);
         (found, claimed)
     }

@@ -41,12 +41,18 @@ impl GrpcDirectory {
         Self { cache, queue, deadline: config.call.deadline }
     }
 
+    /// Sets the gauge of the users that are remembered.
+    pub fn gauge(&self) -> impl Fn() + Send + Sync + 'static {
+        let cache = Arc::clone(&self.cache);
+        move || metrics::gauge!("gateway_directory_users").set(cache.len() as f64)
+    }
+
     async fn find(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>, DirectoryError> {
         let now = Instant::now();
         let mut users = HashMap::with_capacity(ids.len());
         let mut waiting = Vec::new();
         for id in ids.iter().copied().collect::<HashSet<_>>() {
-            match self.cache.find(id, now) {
+            match self.cache.look_up(id, now) {
                 Found::Fresh(profile) => users.extend(profile.map(|profile| (id, profile))),
                 Found::Stale(profile) => waiting.push(self.ask(id, Some(profile))),
                 Found::Missing => waiting.push(self.ask(id, None)),

@@ -43,6 +43,19 @@ impl EntryKind {
         Self::RoleChanged,
     ];
 
+    /// The word for it, in `messenger.v2` and for operators.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::GroupCreated => "groupCreated",
+            Self::MemberAdded => "memberAdded",
+            Self::MemberLeft => "memberLeft",
+            Self::MemberRemoved => "memberRemoved",
+            Self::GroupRenamed => "groupRenamed",
+            Self::RoleChanged => "roleChanged",
+        }
+    }
+
     /// Whether it tells of a user, the recipient, who came or went, or has another role.
     pub fn is_membership(self) -> bool {
         matches!(self, Self::MemberAdded | Self::MemberLeft | Self::MemberRemoved | Self::RoleChanged)
@@ -70,10 +83,12 @@ pub struct Entry {
     pub client_id: Uuid,
     /// The entry that a message answers.
     pub target: Option<Seq>,
-    /// Text, by kind.
+    /// Text, by kind; empty once it was removed.
     pub body: Arc<str>,
     /// When it was committed, as the database's clock had it.
     pub created_at: Timestamp,
+    /// When its text was removed; only the place is left.
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl Entry {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::ids::UserId;
-use super::sync::Sync;
+use super::sync::{Epoch, Sync};
 
 /// The facts of a connection that its client can make use of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Greeting {
     pub user: UserId,
     /// Milliseconds of silence after which the server pings.
     pub heartbeat_ms: u64,
+    /// The life of the log.
+    pub epoch: Epoch,
     /// The mark to resume from, once this connection is resumed itself.
     pub sync: Sync,
     /// The replica's clock.

@@ -235,6 +235,8 @@ pub struct Chat {
     pub created_at: Timestamp,
     /// When it was last edited; else as `created_at`.
     pub updated_at: Timestamp,
+    /// When its text was removed; only the place is left.
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// Where a chat's latest message went.

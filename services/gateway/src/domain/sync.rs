@@ -1,19 +1,38 @@
-//! The mark that a connection leaves, from which a later one goes on, page by page.
+//! The life of the log, and the mark that a connection leaves, from which a later one goes on, page by page.
 
 use std::fmt;
 use std::str::FromStr;
 
+use uuid::Uuid;
+
 use super::error::GatewayError;
 use super::ids::{ConversationId, Xid};
+
+/// The life of a log: one that was restored to an earlier moment is another log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its name.
+    pub id: Uuid,
+    /// What the marks bear that are given in it.
+    pub tag: Tag,
+}
+
+/// The epoch of a mark; none: the first, whose marks are as they were before there were epochs.
+pub type Tag = Option<Uuid>;
 
 /// A moment of the log: whoever was connected then and has resumed since holds every entry of earlier transactions.
 /// Opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sync(pub Xid);
+pub struct Sync {
+    /// The transaction.
+    pub xid: Xid,
+    /// Of which epoch: in another one the mark means nothing.
+    pub epoch: Tag,
+}
 
 impl fmt::Display for Sync {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "x{}", self.0)
+        write!(f, "x{}{}", self.xid, Suffix(self.epoch))
     }
 }
 
@@ -21,8 +40,8 @@ impl FromStr for Sync {
     type Err = GatewayError;
 
     fn from_str(text: &str) -> Result<Self, GatewayError> {
-        let xid = text.strip_prefix('x').and_then(|xid| xid.parse().ok()).filter(|xid| *xid >= 0);
-        xid.map(|xid| Self(Xid(xid))).ok_or_else(|| GatewayError::invalid("since", "is not a mark of ours"))
+        let sync = split(text).and_then(|(xid, epoch)| Some(Self { xid: parse_xid(xid)?, epoch }));
+        sync.ok_or_else(|| GatewayError::invalid("since", "is not a mark of ours"))
     }
 }
 
@@ -34,11 +53,13 @@ pub struct Bookmark {
     pub xid: Xid,
     /// That conversation.
     pub conversation: ConversationId,
+    /// Of which epoch: in another one it is the beginning.
+    pub epoch: Tag,
 }
 
 impl fmt::Display for Bookmark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "x{}.{}", self.xid, self.conversation)
+        write!(f, "x{}.{}{}", self.xid, self.conversation, Suffix(self.epoch))
     }
 }
 
@@ -46,33 +67,68 @@ impl FromStr for Bookmark {
     type Err = GatewayError;
 
     fn from_str(text: &str) -> Result<Self, GatewayError> {
-        let parts = text.strip_prefix('x').and_then(|text| text.split_once('.'));
-        let place = parts.and_then(|(xid, id)| Some((xid.parse().ok()?, id.parse().ok()?)));
-        place
-            .filter(|(xid, _)| *xid >= 0)
-            .map(|(xid, id)| Self { xid: Xid(xid), conversation: ConversationId(id) })
-            .ok_or_else(|| GatewayError::invalid("cursor", "is not one of ours"))
+        let bookmark = || {
+            let (place, epoch) = split(text)?;
+            let (xid, id) = place.split_once('.')?;
+            Some(Self { xid: parse_xid(xid)?, conversation: ConversationId(id.parse().ok()?), epoch })
+        };
+        bookmark().ok_or_else(|| GatewayError::invalid("cursor", "is not one of ours"))
     }
+}
+
+/// The end of a mark.
+struct Suffix(Tag);
+
+impl fmt::Display for Suffix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |epoch| write!(f, "@{}", epoch.simple()))
+    }
+}
+
+/// A mark without its `x`, and its epoch.
+fn split(text: &str) -> Option<(&str, Tag)> {
+    let text = text.strip_prefix('x')?;
+    match text.split_once('@') {
+        None => Some((text, None)),
+        Some((place, epoch)) => Some((place, Some(Uuid::try_parse(epoch).ok()?))),
+    }
+}
+
+fn parse_xid(text: &str) -> Option<Xid> {
+    text.parse().ok().filter(|xid| *xid >= 0).map(Xid)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TEXT: &str = "@0000000000000000000000000000002a";
+    const EPOCH: Tag = Some(Uuid::from_u128(42));
+
     #[test]
     fn a_mark_survives_its_text_and_a_forged_one_is_refused() {
-        assert_eq!("x42".parse(), Ok(Sync(Xid(42))));
-        assert_eq!(Sync(Xid(42)).to_string(), "x42");
-        for forged in ["", "x", "42", "x-1", "x 1", "x9223372036854775808"] {
+        for (text, sync) in [
+            ("x42".to_owned(), Sync { xid: Xid(42), epoch: None }),
+            (format!("x42{TEXT}"), Sync { xid: Xid(42), epoch: EPOCH }),
+        ] {
+            assert_eq!((sync.to_string(), text.parse()), (text, Ok(sync)));
+        }
+        for forged in
+            ["", "x", "42", "x-1", "x 1", "x9223372036854775808", "x42@", "x42@1", "x@0", "x42@@", TEXT]
+        {
             assert!(forged.parse::<Sync>().is_err(), "{forged}");
         }
     }
 
     #[test]
     fn a_bookmark_survives_its_text_and_a_forged_one_is_refused() {
-        let bookmark = Bookmark { xid: Xid(42), conversation: ConversationId(7) };
-        assert_eq!((bookmark.to_string().as_str(), "x42.7".parse()), ("x42.7", Ok(bookmark)));
-        for forged in ["", "x", "x42", "42.7", "x.7", "x42.", "x-1.7", "x42.7.1", "x9223372036854775808.7"] {
+        for (text, epoch) in [("x42.7".to_owned(), None), (format!("x42.7{TEXT}"), EPOCH)] {
+            let bookmark = Bookmark { xid: Xid(42), conversation: ConversationId(7), epoch };
+            assert_eq!((bookmark.to_string(), text.parse()), (text, Ok(bookmark)));
+        }
+        for forged in
+            ["", "x", "x42", "42.7", "x.7", "x42.", "x-1.7", "x42.7.1", "x9223372036854775808.7", "x42.7@x"]
+        {
             let refused = forged.parse::<Bookmark>();
             assert!(matches!(refused, Err(GatewayError::Invalid { field: "cursor", .. })), "{forged}");
         }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use tracing::Span;
 
 use super::channel::Channel;
 
@@ -15,13 +16,19 @@ const BUNDLE_BYTES: usize = 64 * 1024;
 const MORE: u8 = 6 << 3 | 2;
 
 /// An encoded ring and where it goes.
-pub(super) type Outgoing = (Channel, Bytes);
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) channel: Channel,
+    pub(super) ring: Bytes,
+    /// Its way to Redis, if it is traced: ends with the last of its copies.
+    pub(super) span: Span,
+}
 
 /// What is to be published: in the order of the first ring of each, and within a channel in the order of the rings.
 pub(super) fn bundle(rings: &[Outgoing]) -> Vec<(Channel, BytesMut)> {
     let mut bundles: Vec<(Channel, BytesMut)> = Vec::with_capacity(rings.len());
     let mut latest: HashMap<Channel, usize> = HashMap::with_capacity(rings.len());
-    for (channel, ring) in rings {
+    for Outgoing { channel, ring, .. } in rings {
         match latest.get(channel).and_then(|place| bundles.get_mut(*place)) {
             Some((_, bundle)) if bundle.len() + ring.len() < BUNDLE_BYTES => append(bundle, ring),
             _ => {
@@ -51,6 +58,10 @@ mod tests {
     const GROUP: Channel = Channel::Conversation(ConversationId(1));
     const USER: Channel = Channel::User(UserId(1));
 
+    fn to(channel: Channel, ring: Bytes) -> Outgoing {
+        Outgoing { channel, ring, span: Span::none() }
+    }
+
     fn ring(seq: i64, body: usize) -> Bytes {
         let traceparent = "x".repeat(body);
         Ring { conversation_id: 1, seq, traceparent, origin: 5, ..Ring::default() }.encode_to_vec().into()
@@ -65,6 +76,7 @@ mod tests {
     #[test]
     fn rings_of_a_channel_travel_together_and_in_order() {
         let rings = [(GROUP, ring(1, 200)), (USER, ring(7, 0)), (GROUP, ring(2, 300)), (GROUP, ring(3, 0))];
+        let rings = rings.map(|(channel, ring)| to(channel, ring));
         let bundles = bundle(&rings);
         assert_eq!(bundles.len(), 2);
         assert_eq!((bundles[0].0, seqs(&bundles[0].1)), (GROUP, vec![1, 2, 3]));
@@ -73,11 +85,15 @@ mod tests {
 
     #[test]
     fn a_bundle_is_bounded() {
-        let rings: Vec<_> = (1..=20).map(|seq| (GROUP, ring(seq, BUNDLE_BYTES / 8))).collect();
+        let rings: Vec<_> = (1..=20).map(|seq| to(GROUP, ring(seq, BUNDLE_BYTES / 8))).collect();
         let bundles = bundle(&rings);
         assert!(bundles.iter().all(|(_, bundle)| bundle.len() < BUNDLE_BYTES));
         let all: Vec<_> = bundles.iter().flat_map(|(_, bundle)| seqs(bundle)).collect();
         assert_eq!(all, (1..=20).collect::<Vec<_>>());
-        assert_eq!(bundle(&[(GROUP, ring(1, 2 * BUNDLE_BYTES))]).len(), 1, "a ring of its own may be longer");
+        assert_eq!(
+            bundle(&[to(GROUP, ring(1, 2 * BUNDLE_BYTES))]).len(),
+            1,
+            "a ring of its own may be longer"
+        );
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use messenger_chassis::lifecycle::Tasks;
 use messenger_chassis::redis::{BadUrl, Servers};
+use messenger_chassis::telemetry::{TRACED, set_parent, traceparent};
 use messenger_proto::accounts::UserChanged;
 use messenger_proto::accounts::user_changed::Kind;
 use messenger_proto::gateway::Ring;
@@ -20,6 +21,8 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::bundle::{Outgoing, bundle};
@@ -92,11 +95,12 @@ impl RedisBus {
 }
 
 impl RedisBus {
-    fn enqueue(&self, channels: &[Channel], ring: &Ring) {
+    fn enqueue(&self, channels: &[Channel], ring: &Ring, span: &Span) {
         let ring = Bytes::from(ring.encode_to_vec());
         for channel in channels {
-            if self.rings.try_send((*channel, ring.clone())).is_err() {
-                metrics::counter!("gateway_rings_dropped_total").increment(1);
+            let outgoing = Outgoing { channel: *channel, ring: ring.clone(), span: span.clone() };
+            if let Err(refused) = self.rings.try_send(outgoing) {
+                dropped(std::slice::from_ref(&refused.into_inner()));
             }
         }
     }
@@ -104,11 +108,14 @@ impl RedisBus {
 
 impl Bus for RedisBus {
     fn ring(&self, channels: &[Channel], event: &Event, trace: Option<&str>) {
-        self.enqueue(channels, &to_ring(event, trace, self.shared.origin));
+        let span = ring_span(event, trace);
+        // Whoever hears it goes on from its way through Redis.
+        let trace = traceparent(&span);
+        self.enqueue(channels, &to_ring(event, trace.as_deref(), self.shared.origin), &span);
     }
 
     fn ring_watermark(&self, channels: &[Channel], watermark: &Watermark) {
-        self.enqueue(channels, &watermark_to_ring(watermark, self.shared.origin));
+        self.enqueue(channels, &watermark_to_ring(watermark, self.shared.origin), &Span::none());
     }
 
     fn join(&self, channel: Channel) {
@@ -152,6 +159,25 @@ impl Shared {
     }
 }
 
+/// The way of a ring from here to Redis, if its cause is traced.
+fn ring_span(event: &Event, trace: Option<&str>) -> Span {
+    let Some(trace) = trace else { return Span::none() };
+    let span = tracing::info_span!(
+        target: TRACED, parent: None, "ring.publish", otel.kind = "producer", otel.status_code = Empty,
+        messaging.system = "redis", messaging.operation.name = "publish", messaging.operation.type = "send",
+        conversation = event.entry.conversation.0, seq = event.entry.seq.0,
+    );
+    set_parent(&span, trace);
+    span
+}
+
+fn dropped(rings: &[Outgoing]) {
+    metrics::counter!("gateway_rings_dropped_total").increment(rings.len() as u64);
+    for ring in rings {
+        ring.span.record("otel.status_code", "ERROR");
+    }
+}
+
 /// Sends rings in pipelines until every handle is gone. Without a connection they are dropped: late rings are noise.
 ///
 /// After a silence the rings take another connection too: perhaps not the subscriptions' server is cut off, but this one.
@@ -175,7 +201,7 @@ async fn send_rings(shared: Arc<Shared>, mut outgoing: mpsc::Receiver<Outgoing>)
         };
         if !sent {
             connection = None;
-            metrics::counter!("gateway_rings_dropped_total").increment(batch.len() as u64);
+            dropped(&batch);
         }
         batch.clear();
     }
@@ -253,8 +279,9 @@ async fn subscription(
                     shared.silences.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
-                if rings.try_send((Channel::Own, Bytes::new())).is_err() {
-                    metrics::counter!("gateway_rings_dropped_total").increment(1);
+                let echo = Outgoing { channel: Channel::Own, ring: Bytes::new(), span: Span::none() };
+                if let Err(refused) = rings.try_send(echo) {
+                    dropped(std::slice::from_ref(&refused.into_inner()));
                 }
             }
         }

@@ -130,6 +130,7 @@ fn event(head: Head, part: gateway::Entry) -> Option<Event> {
         target: part.target_seq.map(Seq),
         body: part.body.into(),
         created_at: Timestamp::from_microsecond(part.created_at_us).ok()?,
+        deleted_at: None,
     };
     let author = Author { name: part.sender_name.map(Arc::from), email: part.sender_email.map(Arc::from) };
     let subject =
@@ -158,6 +159,7 @@ mod tests {
             target: (kind == EntryKind::Message).then_some(Seq(4)),
             body: body.into(),
             created_at: "2023-07-28T13:20:09.896123Z".parse().unwrap(),
+            deleted_at: None,
         };
         let author = Author { name: Some("Patrick0".into()), email: Some("a@x.org".into()) };
         let subject = if kind == EntryKind::Message { Author::default() } else { author.clone() };
@@ -199,6 +201,30 @@ mod tests {
         let mut ring = to_ring(&event, None, ORIGIN);
         ring.entry.as_mut().unwrap().kind = 99;
         assert_eq!(from_ring(ring), Rung::Head(event.entry.head()));
+    }
+
+    /// As a later version would write them: a number and a text that this one has no field for.
+    const UNKNOWN_FIELDS: [u8; 8] = [0xa0, 0x06, 7, 0xaa, 0x06, 2, b'h', b'i'];
+
+    #[test]
+    fn fields_of_a_later_version_are_read_over() {
+        let event = event(EntryKind::MemberAdded, String::new());
+        let ring = to_ring(&event, None, ORIGIN);
+        let entry = [&ring.entry.as_ref().unwrap().encode_to_vec()[..], &UNKNOWN_FIELDS].concat();
+        let head = gateway::Ring { entry: None, ..ring };
+        let mut bytes = [&UNKNOWN_FIELDS[..], &head.encode_to_vec()].concat();
+        prost::encoding::bytes::encode(3, &entry, &mut bytes);
+        assert_eq!(from_ring(gateway::Ring::decode(&*bytes).unwrap()), Rung::Event(event));
+    }
+
+    #[test]
+    fn a_watermark_of_a_newer_kind_is_left_to_the_log() {
+        let mark = Mark { conversation: ConversationId(3), kind: MarkKind::Read, seq: Seq(9) };
+        let watermark = Watermark { user: UserId(1), mark, audience: Audience::Members };
+        let mut ring = watermark_to_ring(&watermark, ORIGIN);
+        ring.watermark.as_mut().unwrap().kind = 99;
+        let head = Head { conversation: ConversationId(3), seq: Seq(9), users: None };
+        assert_eq!(from_ring(ring), Rung::Head(head));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::header::{
     CONTENT_LENGTH, RETRY_AFTER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
@@ -14,6 +14,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
+use messenger_chassis::http::Fragments;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -28,7 +29,6 @@ use crate::domain::error::GatewayError;
 use crate::domain::event::Author;
 use crate::domain::greeting::Greeting;
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::sync::Sync;
 use crate::session::{Opening, Renewal, Renewed, Session};
 
 /// Seconds after which a client that found no room should come again.
@@ -43,10 +43,11 @@ const DIRECTORY_PATIENCE: Duration = Duration::from_millis(300);
 pub(super) async fn handshake(
     State(handshakes): State<Arc<Handshakes>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(fragments): Extension<Fragments>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    match open(&handshakes, peer, &headers, upgrade).await {
+    match open(&handshakes, peer, fragments, &headers, upgrade).await {
         Ok(response) | Err(response) => response,
     }
 }
@@ -54,6 +55,7 @@ pub(super) async fn handshake(
 async fn open(
     handshakes: &Arc<Handshakes>,
     peer: SocketAddr,
+    fragments: Fragments,
     headers: &HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Response> {
@@ -107,7 +109,8 @@ async fn open(
         let _held = (place, of_address, joined);
         let messenger = Arc::clone(&handshakes.messenger);
         let config = handshakes.session;
-        Session::new(Socket(socket), opening, attachment, messenger, handshakes, config).run().await;
+        let socket = Socket::new(socket, fragments);
+        Session::new(socket, opening, attachment, messenger, handshakes, config).run().await;
     });
     echo(&mut response, &credentials);
     Ok(response)
@@ -145,7 +148,8 @@ fn opening(
         node: handshakes.node.clone(),
         user: identity.user,
         heartbeat_ms: u64::try_from(session.ping_after.as_millis()).unwrap_or(u64::MAX),
-        sync: Sync(attachment.since()),
+        epoch: attachment.epoch(),
+        sync: attachment.since(),
         server_time: now,
         expires_at: identity.expires_at,
         content_bytes: session.limits.content_bytes,

@@ -7,19 +7,37 @@ use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
+use messenger_chassis::http::Fragments;
 use tungstenite::error::{CapacityError, Error as WsError};
 
 use crate::domain::close::Close;
 use crate::session::{Gone, Inbound, Outbound};
 
-/// An open socket.
-pub(super) struct Socket(pub(super) WebSocket);
+/// An open socket, and the frames on it that have ended no message, of which the library does not tell.
+pub(super) struct Socket {
+    socket: WebSocket,
+    fragments: Fragments,
+}
+
+impl Socket {
+    pub(super) fn new(socket: WebSocket, fragments: Fragments) -> Self {
+        Self { socket, fragments }
+    }
+}
 
 impl Stream for Socket {
     type Item = Result<Inbound, Close>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = match ready!(Pin::new(&mut self.0).poll_next(cx)) {
+        // Before more is read: the library would go on through whatever has come.
+        if self.fragments.take_one() {
+            return Poll::Ready(Some(Ok(Inbound::Control)));
+        }
+        let next = match Pin::new(&mut self.socket).poll_next(cx) {
+            Poll::Pending if self.fragments.take_one() => return Poll::Ready(Some(Ok(Inbound::Control))),
+            next => next,
+        };
+        let item = match ready!(next) {
             Some(Ok(Message::Text(text))) => Some(Ok(Inbound::Text(text.into()))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Some(Ok(Inbound::Control)),
             Some(Ok(Message::Binary(_))) => Some(Err(Close::Binary)),
@@ -46,7 +64,7 @@ impl Sink<Outbound> for Socket {
     type Error = Gone;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        Pin::new(&mut self.0).poll_ready(cx).map_err(|_| Gone)
+        Pin::new(&mut self.socket).poll_ready(cx).map_err(|_| Gone)
     }
 
     fn start_send(mut self: Pin<&mut Self>, item: Outbound) -> Result<(), Gone> {
@@ -58,14 +76,14 @@ impl Sink<Outbound> for Socket {
                 reason: Utf8Bytes::from_static(reason.reason()),
             })),
         };
-        Pin::new(&mut self.0).start_send(message).map_err(|_| Gone)
+        Pin::new(&mut self.socket).start_send(message).map_err(|_| Gone)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        Pin::new(&mut self.0).poll_flush(cx).map_err(|_| Gone)
+        Pin::new(&mut self.socket).poll_flush(cx).map_err(|_| Gone)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        Pin::new(&mut self.0).poll_close(cx).map_err(|_| Gone)
+        Pin::new(&mut self.socket).poll_close(cx).map_err(|_| Gone)
     }
 }

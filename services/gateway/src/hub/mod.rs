@@ -161,6 +161,21 @@ impl Hub {
         self.shards.iter().flat_map(locked).collect()
     }
 
+    /// Sets the gauge of what waits to be written to all sockets. Does not keep the hub alive.
+    pub fn gauge(self: &Arc<Self>) -> impl Fn() + Send + Sync + 'static {
+        let hub = Arc::downgrade(self);
+        let bytes = |shard: &Mutex<Shard>| -> usize {
+            let shard = lock(shard);
+            shard.users.values().flat_map(|known| &known.sockets).map(|outbox| outbox.bytes()).sum()
+        };
+        move || {
+            if let Some(hub) = hub.upgrade() {
+                let total: usize = hub.shards.iter().map(bytes).sum();
+                metrics::gauge!("gateway_outbox_bytes").set(total as f64);
+            }
+        }
+    }
+
     fn unregister(&self, user: UserId, id: SocketId) {
         let mut shard = self.shard(user);
         if let Some(known) = shard.users.get_mut(&user) {

@@ -4,11 +4,12 @@ mod own;
 mod queue;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tracing::Span;
 use uuid::Uuid;
 
 use self::own::OwnMessages;
@@ -38,6 +39,8 @@ pub struct Frame {
     pub text: Bytes,
     /// What it tells of.
     pub about: About,
+    /// Its way to all its sockets, if it is traced: ends when the last of them has it.
+    pub written: Option<Arc<Span>>,
 }
 
 /// What a frame tells of.
@@ -133,7 +136,7 @@ impl Outbox {
     pub fn ask_to_move(&self, after: Duration) {
         let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         if let Some(text) = self.dialect.reconnect(after_ms) {
-            self.push(Frame { text: text.into(), about: About::Passing });
+            self.push(Frame { text: text.into(), about: About::Passing, written: None });
         }
     }
 
@@ -146,17 +149,17 @@ impl Outbox {
 
     /// Queues a frame, or closes the socket when its client is too slow. Never waits.
     pub fn push(&self, frame: Frame) {
-        self.offer(frame.about, || Some(frame.text));
+        self.offer(frame.about, || Some((frame.text, frame.written)));
     }
 
     /// The same with a frame that is made only if the socket is to be told; whether it was queued.
-    pub fn offer(&self, about: About, encode: impl FnOnce() -> Option<Bytes>) -> bool {
+    pub fn offer(&self, about: About, encode: impl FnOnce() -> Option<(Bytes, Option<Arc<Span>>)>) -> bool {
         let mut state = self.lock();
         if state.close.is_some() || state.is_old(about) || self.is_own(&state, about) {
             return false;
         }
-        let Some(text) = encode() else { return false };
-        if state.queue.push(Frame { text, about }, &self.limits).is_err() {
+        let Some((text, written)) = encode() else { return false };
+        if state.queue.push(Frame { text, about, written }, &self.limits).is_err() {
             *state = State { close: Some(Close::SlowConsumer), ..State::default() };
             metrics::counter!("gateway_slow_closes_total").increment(1);
         }
@@ -200,10 +203,15 @@ impl Outbox {
             Outgoing::Gap(conversation, from, to) => {
                 metrics::counter!("gateway_gaps_total").increment(1);
                 let text = self.dialect.gap(conversation, from, to);
-                frames.extend(text.map(|text| Frame { text: text.into(), about: About::Gap }));
+                frames.extend(text.map(|text| Frame { text: text.into(), about: About::Gap, written: None }));
             }
         });
         state.close.map_or(Drained::Open, Drained::Closed)
+    }
+
+    /// Bytes of text that are queued.
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().queue.bytes()
     }
 
     fn is_idle(&self) -> bool {
@@ -231,6 +239,7 @@ mod tests {
                 place: (ConversationId(conversation), Seq(seq)),
                 origin: (UserId(1), Uuid::nil()),
             },
+            written: None,
         }
     }
 
@@ -312,8 +321,9 @@ mod tests {
             };
             outbox.expect_reply(Uuid::from_u128(7));
             let offers = [message(1, 7), message(2, 7), message(1, 7)];
-            let queued =
-                offers.iter().filter(|about| outbox.offer(**about, || Some(Bytes::from_static(b"x"))));
+            let queued = offers
+                .iter()
+                .filter(|about| outbox.offer(**about, || Some((Bytes::from_static(b"x"), None))));
             assert_eq!(queued.count(), told, "{dialect:?}: nobody takes another's key for the own");
         }
     }

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use messenger_chassis::telemetry;
+use messenger_chassis::telemetry::{self, TRACED};
+use metrics::Histogram;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
@@ -44,16 +45,20 @@ pub(super) struct Committer {
     delivery: Arc<Delivery>,
     config: LaneConfig,
     waits: Arc<Waits>,
+    rows: Histogram,
+    seconds: Histogram,
 }
 
 impl Committer {
     pub(super) fn new(store: Store, delivery: Arc<Delivery>, config: LaneConfig, waits: Arc<Waits>) -> Self {
-        Self { store, delivery, config, waits }
+        let rows = metrics::histogram!("gateway_batch_rows");
+        Self { store, delivery, config, waits, rows, seconds: metrics::histogram!("gateway_send_seconds") }
     }
 
     /// Commits a lane's batch and returns, in order, the jobs of conversations that are locked.
-    pub(super) async fn commit(&self, batch: Vec<Job>) -> Vec<Job> {
-        metrics::histogram!("gateway_batch_rows").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+    pub(super) async fn commit(&self, mut batch: Vec<Job>) -> Vec<Job> {
+        batch.iter_mut().for_each(|job| job.queued = Span::none());
+        self.rows.record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         self.commit_parts(batch, Locked::Skip).await
     }
 
@@ -92,7 +97,9 @@ impl Committer {
     /// has an idempotency key.
     async fn send_with_patience(&self, part: &[Job], locked: Locked) -> Result<Vec<Outcome>, StoreError> {
         let drafts: Vec<_> = part.iter().map(|job| &job.draft).collect();
-        let span = statement_span(part);
+        // One statement serves many requests: each trace that is kept has it. They all end with it.
+        let spans: Vec<_> = part.iter().filter_map(|job| statement_span(job, part.len())).collect();
+        let span = spans.first().cloned().unwrap_or_else(Span::none);
         let deadline = part.first().map_or_else(Instant::now, |job| job.since) + self.config.patience;
         let mut pause = RETRY_PAUSE;
         loop {
@@ -131,9 +138,10 @@ impl Committer {
                 busy.push(job);
                 continue;
             }
-            metrics::histogram!("gateway_send_seconds").record(job.since.elapsed().as_secs_f64());
+            self.seconds.record(job.since.elapsed().as_secs_f64());
             let answer = answer(job.draft.conversation, outcome);
             let stored = answer.as_ref().ok().filter(|receipt| !receipt.duplicate).copied();
+            job.results.count(&answer);
             // The socket may be gone; what is stored is delivered all the same.
             let _ = job.done.send(answer);
             if let Some(receipt) = stored {
@@ -174,11 +182,13 @@ fn answer(conversation: ConversationId, outcome: Outcome) -> Result<Receipt, Gat
     }
 }
 
-/// The statement's span belongs to the first traced request of the batch; one statement serves many.
-fn statement_span(part: &[Job]) -> Span {
-    let traced = part.iter().find(|job| !job.span.is_disabled());
-    traced.map_or_else(Span::none, |job| {
-        tracing::info_span!(parent: &job.span, "send_batch", otel.kind = "client", db.system = "postgresql", rows = part.len())
+/// The statement as a step of the job's request, if that is traced.
+fn statement_span(job: &Job, rows: usize) -> Option<Span> {
+    telemetry::is_kept(&job.span).then(|| {
+        tracing::info_span!(
+            target: TRACED, parent: &job.span, "send_batch", otel.kind = "client", db.system.name = "postgresql",
+            db.operation.name = "send_messages", db.operation.batch.size = rows, conversation = job.draft.conversation.0,
+        )
     })
 }
 
@@ -195,6 +205,7 @@ fn event(draft: Draft, author: Author, receipt: Receipt) -> Event {
         target: draft.target,
         body: draft.content,
         created_at: receipt.created_at,
+        deleted_at: None,
     };
     Event { entry, author, subject: Author::default() }
 }

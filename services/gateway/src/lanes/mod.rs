@@ -8,16 +8,19 @@
 mod commit;
 mod lane;
 mod parking;
+mod results;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use messenger_chassis::lifecycle::Tasks;
+use messenger_chassis::telemetry::TRACED;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
 
 use self::commit::{Committer, Waits};
+use self::results::Results;
 use crate::delivery::Delivery;
 use crate::domain::error::GatewayError;
 use crate::domain::event::Author;
@@ -50,14 +53,19 @@ struct Job {
     draft: Draft,
     author: Author,
     done: oneshot::Sender<Answer>,
+    results: Results,
     since: Instant,
+    /// The request.
     span: Span,
+    /// Its wait for the lane: ends when a statement takes the job.
+    queued: Span,
 }
 
 /// The handle that enqueues. The lanes finish their queues and end when the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct Lanes {
     queues: Arc<[mpsc::Sender<Job>]>,
+    results: Results,
 }
 
 impl std::fmt::Debug for Job {
@@ -67,8 +75,10 @@ impl std::fmt::Debug for Job {
 }
 
 impl Job {
-    /// Ends the send unsuccessfully. The socket may be gone.
+    /// Ends the send unsuccessfully.
     fn refuse(self, error: GatewayError) {
+        self.results.count(&Err(error.clone()));
+        // The socket may be gone.
         let _ = self.done.send(Err(error));
     }
 }
@@ -83,7 +93,17 @@ impl Lanes {
             tasks.spawn_essential("lane", async move { lane::run(&committer, config, jobs).await });
             queue
         };
-        Self { queues: (0..config.lanes).map(start_lane).collect() }
+        Self { queues: (0..config.lanes).map(start_lane).collect(), results: Results::register() }
+    }
+
+    /// Sets the gauge of what waits in the queues. Does not keep the lanes alive.
+    pub fn gauge(&self) -> impl Fn() + Send + Sync + 'static {
+        let queues: Vec<_> = self.queues.iter().map(mpsc::Sender::downgrade).collect();
+        let length = |queue: mpsc::Sender<Job>| queue.max_capacity() - queue.capacity();
+        move || {
+            let waiting: usize = queues.iter().filter_map(mpsc::WeakSender::upgrade).map(length).sum();
+            metrics::gauge!("gateway_lane_queue").set(waiting as f64);
+        }
     }
 
     /// Enqueues a message; the receiver has the answer after the commit. Never waits.
@@ -93,9 +113,12 @@ impl Lanes {
     pub fn submit(&self, draft: Draft, author: Author) -> Result<oneshot::Receiver<Answer>, GatewayError> {
         let (done, answer) = oneshot::channel();
         let lane = &self.queues[lane_of(draft.conversation, self.queues.len())];
-        let job = Job { draft, author, done, since: Instant::now(), span: Span::current() };
-        lane.try_send(job).map_err(|_| {
+        let queued = tracing::info_span!(target: TRACED, "lane.wait", conversation = draft.conversation.0);
+        let (since, span, results) = (Instant::now(), Span::current(), self.results.clone());
+        let job = Job { draft, author, done, results, since, span, queued };
+        lane.try_send(job).map_err(|refused| {
             metrics::counter!("gateway_sends_refused_total").increment(1);
+            refused.into_inner().refuse(GatewayError::Unavailable);
             GatewayError::Unavailable
         })?;
         Ok(answer)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_chassis::postgres::{Pooler, PostgresConfig, connection_config, pool};
 use messenger_support::{Dice, TestDatabase};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -55,6 +55,7 @@ async fn fixture(config: LaneConfig) -> Fixture {
     let postgres = PostgresConfig {
         url: database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 8,
         wait: ROOM,
         statement: Duration::from_secs(2),

@@ -24,6 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use messenger_chassis::rate::Rate;
+use messenger_chassis::telemetry::TRACED;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
@@ -47,7 +48,6 @@ use timer::Timer;
 const UNREADABLE_MAX: u32 = 20;
 /// Requests other than messages that are at work for one socket at once, where answers may overtake each other.
 const REQUESTS_MAX: usize = 4;
-
 /// Frames that are read and thrown away in the closing handshake, to find the client's own closing frame behind them.
 const LAST_FRAMES_MAX: usize = 1_000;
 
@@ -329,6 +329,8 @@ impl<W: Wire> Session<W> {
         if drained == Drained::Closed(Close::Revoked) {
             return Err(End::Close(Close::Revoked));
         }
+        // Traces of frames end when these are written.
+        let _written: Vec<_> = self.frames.iter_mut().filter_map(|frame| frame.written.take()).collect();
         out.extend(self.frames.drain(..).map(|frame| Outbound::Text(frame.text)));
         if !out.is_empty() {
             self.feed_all(out).await?;
@@ -389,7 +391,9 @@ async fn started(step: &mut Step) -> Started {
 }
 
 fn request_span(tag: &Tag) -> Span {
-    tracing::info_span!(parent: None, "websocket.request", otel.kind = "server", otel.name = tag.kind())
+    tracing::info_span!(
+        target: TRACED, parent: None, "websocket.request", otel.kind = "server", otel.name = tag.kind(),
+    )
 }
 
 #[cfg(test)]

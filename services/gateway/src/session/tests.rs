@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures_util::{Sink, Stream};
 use messenger_chassis::lifecycle::Tasks;
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_chassis::postgres::{Pooler, PostgresConfig, connection_config, pool};
 use messenger_support::TestDatabase;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -19,7 +19,7 @@ use crate::delivery::{Bounds, Delivery, DeliveryConfig, SweepConfig};
 use crate::directory::{Directory, StaticDirectory};
 use crate::domain::event::{Author, Event, Watermark};
 use crate::domain::ids::{SessionId, UserId, Xid};
-use crate::domain::sync::Sync;
+use crate::domain::sync::{Epoch, Sync};
 use crate::fanout::{Bus, Channel};
 use crate::hub::{EndedLimits, Hub, OutboxLimits};
 use crate::lanes::{LaneConfig, Lanes};
@@ -101,7 +101,8 @@ fn greeting(user: i64) -> Greeting {
         node: "n1".to_owned(),
         user: UserId(user),
         heartbeat_ms: 25_000,
-        sync: Sync(Xid(7)),
+        epoch: Epoch { id: Uuid::nil(), tag: None },
+        sync: Sync { xid: Xid(7), epoch: None },
         server_time: "2026-07-28T13:20:09.896Z".parse().unwrap(),
         expires_at: "2026-07-28T14:20:09.896Z".parse().unwrap(),
         content_bytes: 1_000,
@@ -142,6 +143,7 @@ async fn replica() -> Replica {
     let postgres = PostgresConfig {
         url: database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 6,
         wait: PATIENCE,
         statement: PATIENCE,

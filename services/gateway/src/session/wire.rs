@@ -10,7 +10,7 @@ use crate::domain::close::Close;
 pub enum Inbound {
     /// A whole text message, UTF-8.
     Text(Bytes),
-    /// A ping or pong, answered below: a sign of life.
+    /// A frame that is no message: a ping or pong, answered below, or a part of a message. A sign of life.
     Control,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::rows::{entries, entry_columns, log_row};
-use super::{Store, StoreError};
+use super::{Params, Store, StoreError};
 use crate::domain::entry::Entry;
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, Seq, UserId};
@@ -38,25 +38,31 @@ pub(super) const CHATS: &str = concat!(
      ORDER BY page.shown_at DESC, page.id DESC"
 );
 
-/// `$1` the conversation, `$2` rows of the page, `$3` messages before it, `$4` the first place that the user may see. The
-/// places of a log have no holes: those before the page are counted, and only what is no message among them is looked at.
-/// `reach` falls from each of these to the next older one: it is the last place if nothing but it were left out.
+/// `$1` the conversation, `$2` rows of the page, `$3` messages before it, `$4` the first place that the user may see, `$5` the
+/// last one where that was asked before: while it is not there yet there is no page. The places of a log have no holes: those
+/// before the page are counted, and only what is no message among them is looked at; where everything was removed for its
+/// age, nothing is. `reach` falls from each of these to the next older one: it is the last place if nothing but it were left
+/// out.
 pub(super) const HISTORY: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM entries e \
-     WHERE e.conversation_id = $1 AND e.seq >= $4 AND e.kind = 0 AND e.deleted_at IS NULL AND e.seq <= ( \
-         SELECT c.last_seq - $3::bigint - ( \
+     WHERE e.conversation_id = $1 AND e.seq >= $4 AND e.kind = 0 AND e.deleted_at IS NULL \
+         AND e.seq > (SELECT f.cleared_seq FROM conversations f WHERE f.id = $1) AND e.seq <= ( \
+         SELECT log.last - $3::bigint - ( \
              SELECT count(*) FROM ( \
                  SELECT h.seq + row_number() OVER (ORDER BY h.seq DESC) AS reach FROM entries h \
-                 WHERE h.conversation_id = $1 AND h.seq >= $4 AND (h.kind <> 0 OR h.deleted_at IS NOT NULL) AND $3 > 0) hidden \
-             WHERE hidden.reach > c.last_seq - $3) \
-         FROM conversations c WHERE c.id = $1) \
+                 WHERE h.conversation_id = $1 AND h.seq BETWEEN greatest($4, log.cleared + 1) AND log.last \
+                     AND (h.kind <> 0 OR h.deleted_at IS NOT NULL) AND $3 > 0) hidden \
+             WHERE hidden.reach > log.last - $3) \
+         FROM (SELECT coalesce($5::bigint, c.last_seq) AS last, c.cleared_seq AS cleared FROM conversations c \
+             WHERE c.id = $1 AND c.last_seq >= coalesce($5, 0)) log) \
      ORDER BY e.seq DESC LIMIT $2"
 );
-pub(super) const GROUP_JOINED: &str = "SELECT m.joined_seq FROM conversations c \
+pub(super) const GROUP_JOINED: &str = "SELECT m.joined_seq, c.last_seq FROM conversations c \
      LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = $2 AND m.left_seq IS NULL \
      WHERE c.id = $1 AND c.kind = 1 AND c.deleted_at IS NULL";
+pub(super) const LAST_SEQ: &str = "SELECT c.last_seq FROM conversations c WHERE c.id = $1";
 
 /// A chat as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +85,8 @@ impl Store {
         let mut chats = Vec::with_capacity(rows.len());
         for row in &rows {
             if let Some(entry) = log_row(row)?.entry {
-                let group_name = row.try_get::<_, Option<&str>>(12)?.map(Arc::from);
-                chats.push(ChatRow { entry, edited_at: row.try_get(11)?, group_name });
+                let group_name = row.try_get::<_, Option<&str>>(13)?.map(Arc::from);
+                chats.push(ChatRow { entry, edited_at: row.try_get(12)?, group_name });
             }
         }
         Ok(chats)
@@ -91,7 +97,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn dialog_history(&self, dialog: ConversationId, page: Page) -> Result<Vec<Entry>, StoreError> {
-        self.history(dialog, Seq::ZERO, page).await
+        let mut last = None;
+        if self.standby().is_some() {
+            last = self.rows(LAST_SEQ, &[&dialog.0]).await?.first().map(|row| row.try_get(0)).transpose()?;
+        }
+        self.history(dialog, Seq::ZERO, last, page).await
     }
 
     /// A page of a group's messages since the user joined, newest first.
@@ -107,16 +117,25 @@ impl Store {
         let rows = self.rows(GROUP_JOINED, &[&group.0, &user.0]).await?;
         let Some(row) = rows.first() else { return Ok(Err(GatewayError::UnknownGroup)) };
         let Some(joined) = row.try_get::<_, Option<i64>>(0)? else { return Ok(Err(GatewayError::NotMember)) };
-        self.history(group, Seq(joined), page).await.map(Ok)
+        self.history(group, Seq(joined), row.try_get(1)?, page).await.map(Ok)
     }
+
+    /// The page begins at `last`, as the primary knows it: it has all that anybody was told of by then, and nothing else. A
+    /// standby that has not come so far has no page; one without messages proves nothing.
 
     async fn history(
         &self,
         conversation: ConversationId,
         from: Seq,
+        last: Option<i64>,
         page: Page,
     ) -> Result<Vec<Entry>, StoreError> {
-        let rows = self.rows(HISTORY, &[&conversation.0, &page.limit(), &page.offset(), &from.0]).await?;
+        let (limit, offset) = (page.limit(), page.offset());
+        let params: Params<'_> = &[&conversation.0, &limit, &offset, &from.0, &last];
+        let rows = match last {
+            Some(_) => self.rows_proven(HISTORY, params, |rows| !rows.is_empty()).await?,
+            None => self.rows(HISTORY, params).await?,
+        };
         entries(&rows)
     }
 }

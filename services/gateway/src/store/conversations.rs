@@ -167,27 +167,27 @@ impl Store {
 }
 
 fn summary(row: &Row) -> Result<SummaryRow, StoreError> {
-    let with = match row.try_get::<_, Option<i64>>(13)? {
+    let with = match row.try_get::<_, Option<i64>>(14)? {
         Some(peer) => {
             // The peer of a dialog never leaves it.
-            let marks = Watermarks { read: Seq(row.try_get(20)?), delivered: Seq(row.try_get(21)?) };
+            let marks = Watermarks { read: Seq(row.try_get(21)?), delivered: Seq(row.try_get(22)?) };
             WithRow::Peer(UserId(peer), marks)
         }
-        None => WithRow::Group(row.try_get::<_, &str>(12)?.into(), role(row.try_get(14)?)),
+        None => WithRow::Group(row.try_get::<_, &str>(13)?.into(), role(row.try_get(15)?)),
     };
     let has_message = row.try_get::<_, Option<i64>>(0)?.is_some();
     Ok(SummaryRow {
-        conversation: ConversationId(row.try_get(11)?),
+        conversation: ConversationId(row.try_get(12)?),
         with,
-        joined_seq: Seq(row.try_get(15)?),
-        last_seq: Seq(row.try_get(16)?),
-        own: Watermarks { read: Seq(row.try_get(17)?), delivered: Seq(row.try_get(18)?) },
-        unread: row.try_get(22)?,
+        joined_seq: Seq(row.try_get(16)?),
+        last_seq: Seq(row.try_get(17)?),
+        own: Watermarks { read: Seq(row.try_get(18)?), delivered: Seq(row.try_get(19)?) },
+        unread: row.try_get(23)?,
         last_message: if has_message { log_row(row)?.entry } else { None },
-        last_entry_at: row.try_get(19)?,
+        last_entry_at: row.try_get(20)?,
     })
 }
 
-fn role(number: i16) -> Role {
+pub(super) fn role(number: i16) -> Role {
     Role::ALL.into_iter().find(|role| *role as i16 == number).unwrap_or(Role::Member)
 }

@@ -22,7 +22,8 @@ impl Store {
     ) -> Result<Vec<Row>, StoreError> {
         let lease = Lease::new(self.pool.get().await?);
         lease.batch_execute("BEGIN").await.map_err(|error| StoreError::of_statement(&error))?;
-        let rows = lease.query(sql, params).await.map_err(|error| StoreError::of_statement(&error))?;
+        let rows =
+            self.pool.query(&*lease, sql, params).await.map_err(|error| StoreError::of_statement(&error))?;
         tokio::spawn(async move {
             tokio::time::sleep(LATE).await;
             if lease.batch_execute("COMMIT").await.is_ok() {

@@ -27,19 +27,22 @@ pub(super) const SET_ROLE: &str =
 pub(super) const LEAVE_GROUP: &str =
     "SELECT status, seq, id, uuid, client_id, created_at FROM leave_group($1, $2)";
 /// The groups of each user, and the dialogs that are recent: of all dialogs only those of yesterday and today are looked at.
+/// Nobody needs their order, which makes the planner take the index by the day and never one that finds all of them.
 pub(super) const CONVERSATIONS_OF: &str = "SELECT u.n, mine.* \
      FROM unnest($1::bigint[]) WITH ORDINALITY AS u (id, n) CROSS JOIN LATERAL ( \
          SELECT c.id, m.joined_seq, c.last_seq, true, coalesce(c.last_xid >= $2::bigint::text::xid8, false) \
          FROM members m JOIN conversations c ON c.id = m.conversation_id \
          WHERE m.user_id = u.id AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL \
          UNION ALL \
-         SELECT c.id, 0, c.last_seq, false, true FROM conversations c \
+         (SELECT c.id, 0, c.last_seq, false, true FROM conversations c \
          WHERE c.kind = 0 AND c.low_user = u.id AND c.deleted_at IS NULL \
              AND c.active_on >= (now() AT TIME ZONE 'UTC')::date - 1 AND c.last_xid >= $2::bigint::text::xid8 \
+         ORDER BY c.active_on DESC) \
          UNION ALL \
-         SELECT c.id, 0, c.last_seq, false, true FROM conversations c \
+         (SELECT c.id, 0, c.last_seq, false, true FROM conversations c \
          WHERE c.kind = 0 AND c.high_user = u.id AND c.low_user <> c.high_user AND c.deleted_at IS NULL \
-             AND c.active_on >= (now() AT TIME ZONE 'UTC')::date - 1 AND c.last_xid >= $2::bigint::text::xid8) mine";
+             AND c.active_on >= (now() AT TIME ZONE 'UTC')::date - 1 AND c.last_xid >= $2::bigint::text::xid8 \
+         ORDER BY c.active_on DESC)) mine";
 
 /// A group that was asked for with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,5 +305,6 @@ fn entry(
         target: None,
         body: body.into(),
         created_at: row.try_get(5)?,
+        deleted_at: None,
     })
 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Row;
+
 use super::rows::{entry_columns, log_row};
-use super::{Store, StoreError};
+use super::standby::Standby;
+use super::{Params, Store, StoreError};
 use crate::domain::entry::{Entry, Head};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
+use crate::domain::sync::Epoch;
 
 pub(super) const ENTRIES_BETWEEN: &str = concat!(
     "SELECT ",
@@ -15,8 +19,12 @@ pub(super) const ENTRIES_BETWEEN: &str = concat!(
 /// Labels never fall along a log, so the walk back from its end stops at the first one before the cursor.
 pub(super) const POSITION_BEFORE: &str = "SELECT e.seq FROM entries e \
      WHERE e.conversation_id = $1 AND e.xid < $2::bigint::text::xid8 ORDER BY e.seq DESC LIMIT 1";
-pub(super) const SWEEP: &str =
-    "SELECT cursor, behind, conversation_id, seq, sender_id, recipient_id FROM sweep($1, $2)";
+pub(super) const SWEEP: &str = "SELECT s.cursor, s.behind, s.conversation_id, s.seq, s.sender_id, s.recipient_id, e.id, e.tag \
+     FROM log_epoch e, LATERAL sweep($1, $2) s";
+
+/// Before which transaction all are over, and the epoch: what a sweep of the standby is held against.
+pub(super) const HORIZON: &str =
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, e.id, e.tag FROM log_epoch e";
 
 /// The first one by the index of the tail. What a restored log has from the future of its own server does not count: no
 /// sweep will come to it for long. An age below zero is that of a clock that was set back.
@@ -61,7 +69,9 @@ impl Store {
         up_to: Seq,
         limit: i64,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let rows = self.rows(ENTRIES_BETWEEN, &[&conversation.0, &after.0, &up_to.0, &limit]).await?;
+        let params: Params<'_> = &[&conversation.0, &after.0, &up_to.0, &limit];
+        let wanted = up_to.0.saturating_sub(after.0).min(limit);
+        let rows = self.rows_proven(ENTRIES_BETWEEN, params, |rows| are_many(rows, wanted)).await?;
         rows.iter().map(log_row).collect()
     }
 
@@ -89,26 +99,61 @@ impl Store {
     }
 
     /// What has been committed since the transaction id `from`, a bounded part of it; without
-    /// one only where to begin.
+    /// one only where to begin. And in which life of the log.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn sweep(&self, from: Option<Xid>) -> Result<Sweep, StoreError> {
-        let rows = self.rows(SWEEP, &[&from.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?;
-        let first = rows.first().ok_or(StoreError::Internal)?;
-        let (cursor, caught_up) = (Xid(first.try_get(0)?), !first.try_get::<_, bool>(1)?);
-        let mut heads = Vec::with_capacity(rows.len());
-        for row in &rows {
-            if let Some(conversation) = row.try_get::<_, Option<i64>>(2)? {
-                let sender = row.try_get::<_, Option<i64>>(4)?.map(UserId);
-                let recipient = row.try_get::<_, Option<i64>>(5)?.map(UserId);
-                heads.push(Head {
-                    conversation: ConversationId(conversation),
-                    seq: Seq(row.try_get(3)?),
-                    users: sender.zip(recipient),
-                });
-            }
+    pub async fn sweep(&self, from: Option<Xid>) -> Result<(Epoch, Sweep), StoreError> {
+        if let (Some(from), Some(standby)) = (from, self.standby())
+            && let Some(found) = self.sweep_standby(standby, from).await?
+        {
+            return Ok(found);
         }
-        Ok(Sweep { cursor, caught_up, heads })
+        sweep_of(&self.rows(SWEEP, &[&from.map(|xid| xid.0), &SWEEP_TRANSACTIONS]).await?)
     }
+
+    /// The same of the standby, as far as it has come and no farther than the primary: what it may have had first can still
+    /// be lost. None when it cannot tell what is new, or has not heard of the primary's epoch yet.
+    async fn sweep_standby(
+        &self,
+        standby: &Standby,
+        from: Xid,
+    ) -> Result<Option<(Epoch, Sweep)>, StoreError> {
+        let row = self.row(HORIZON, &[]).await?;
+        let (end, epoch) = (Xid(row.try_get(0)?), Epoch { id: row.try_get(1)?, tag: row.try_get(2)? });
+        if end <= from {
+            let sweep = Sweep { cursor: from, caught_up: true, heads: Vec::new() };
+            return Ok((end == from).then_some((epoch, sweep)));
+        }
+        let transactions = SWEEP_TRANSACTIONS.min(end.0 - from.0);
+        let Some(rows) = standby.rows(SWEEP, &[&Some(from.0), &transactions]).await else { return Ok(None) };
+        let (heard, sweep) = sweep_of(&rows)?;
+        let caught_up = sweep.cursor.0 - from.0 < SWEEP_TRANSACTIONS;
+        let is_news = heard == epoch && sweep.cursor >= from;
+        Ok(is_news.then_some((epoch, Sweep { caught_up, ..sweep })))
+    }
+}
+
+/// Whether there are as many rows: of consecutive places there are no others.
+fn are_many(rows: &[Row], wanted: i64) -> bool {
+    i64::try_from(rows.len()).is_ok_and(|rows| rows == wanted)
+}
+
+fn sweep_of(rows: &[Row]) -> Result<(Epoch, Sweep), StoreError> {
+    let first = rows.first().ok_or(StoreError::Internal)?;
+    let (cursor, caught_up) = (Xid(first.try_get(0)?), !first.try_get::<_, bool>(1)?);
+    let epoch = Epoch { id: first.try_get(6)?, tag: first.try_get(7)? };
+    let mut heads = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Some(conversation) = row.try_get::<_, Option<i64>>(2)? {
+            let sender = row.try_get::<_, Option<i64>>(4)?.map(UserId);
+            let recipient = row.try_get::<_, Option<i64>>(5)?.map(UserId);
+            heads.push(Head {
+                conversation: ConversationId(conversation),
+                seq: Seq(row.try_get(3)?),
+                users: sender.zip(recipient),
+            });
+        }
+    }
+    Ok((epoch, Sweep { cursor, caught_up, heads }))
 }

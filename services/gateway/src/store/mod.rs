@@ -4,26 +4,37 @@
 //! connection, because a frozen server fires no time-out of its own.
 
 mod blocks;
+mod call;
 mod chats;
 mod conversations;
 mod early;
+mod epoch;
 mod error;
+mod follower;
 mod groups;
 mod lease;
 mod log;
 mod marks;
+mod partitions;
+mod records;
+mod removal;
 mod resume;
 mod rows;
 mod send;
+mod standby;
 mod stretch;
 
 pub use blocks::BlockRow;
 pub use chats::ChatRow;
 pub use conversations::{Address, SummaryRow, Window, WithRow};
+pub use epoch::{Begun, Life};
 pub use error::StoreError;
 pub use groups::{Founded, Membership};
 pub use log::{LogRow, Sweep};
 pub use marks::Marked;
+pub use partitions::{Rows, partition};
+pub use records::{Counts, MemberRecord, Record};
+pub use removal::{Portion, Position, Removed};
 pub use resume::{ResumeHead, ResumeHeads};
 pub use send::{Draft, Locked, Outcome};
 pub use stretch::{Budget, Keep, Stretch};
@@ -31,13 +42,13 @@ pub use stretch::{Budget, Keep, Stretch};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use messenger_chassis::postgres::{self, Pool, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
-use self::lease::Lease;
+use self::call::call;
+use self::standby::Standby;
 use crate::sabotage::Sabotage;
 
 /// The schema's history, compiled in.
@@ -72,14 +83,15 @@ pub struct Store {
     sabotage: Sabotage,
     /// Turns of those who may not hold more connections than these.
     turns: Option<Arc<Semaphore>>,
+    standby: Option<Arc<Standby>>,
 }
 
-type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+type Params<'a> = &'a [&'a dyn Value];
 
 impl Store {
     /// A store over a pool whose search path names the schema.
     pub fn new(pool: Pool, config: StoreConfig) -> Self {
-        Self { pool, config, sabotage: Sabotage::default(), turns: None }
+        Self { pool, config, sabotage: Sabotage::default(), turns: None, standby: None }
     }
 
     /// The same with a defect, if there is one for it.
@@ -95,6 +107,11 @@ impl Store {
         Self { turns: Some(Arc::new(Semaphore::new(connections))), ..self.clone() }
     }
 
+    /// Sets the gauges of the connections to the primary.
+    pub fn gauges(&self) -> impl Fn() + Send + Sync + use<> {
+        postgres::gauges(&self.pool)
+    }
+
     /// Whether a statement goes through.
     ///
     /// # Errors
@@ -105,24 +122,7 @@ impl Store {
 
     async fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
         let _turn = self.turn().await?;
-        let lease = Lease::new(self.pool.get().await?);
-        let call = async {
-            let statement = lease.prepare_cached(sql).await?;
-            lease.query(&statement, params).await
-        };
-        let result = match timeout(self.config.call, call).await {
-            Ok(result) => result.map_err(|error| StoreError::of_statement(&error)),
-            Err(_) => {
-                tracing::warn!("the database did not answer in time");
-                // The idle connections lead to the same server: nobody is to find that out one by one.
-                self.pool.retain(|_, _| false);
-                Err(StoreError::Unavailable)
-            }
-        };
-        if matches!(result, Ok(_) | Err(StoreError::Data(_))) {
-            lease.give_back();
-        }
-        result
+        call(&self.pool, self.config.call, sql, params).await
     }
 
     async fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {

@@ -5,10 +5,15 @@ use tokio_postgres::Row;
 use super::{Params, Store, StoreError};
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::domain::reply::{ConversationKind, Watermarks};
-use crate::domain::sync::{Bookmark, Sync};
+use crate::domain::sync::{Bookmark, Sync, Tag};
 
-pub(super) const RESUME_HEADS: &str = "SELECT conversation_id, kind, after, top, read_seq, delivered_seq, is_member, next_xid, next_id \
-     FROM resume_heads($1, $2, $3, $4, $5, $6, $7, $8)";
+/// A mark of another epoch is one from the future, for which everything is told, and such a bookmark is none.
+pub(super) const RESUME_HEADS: &str = "SELECT h.conversation_id, h.kind, h.after, h.top, h.read_seq, h.delivered_seq, h.is_member, \
+         h.next_xid, h.next_id, e.tag \
+     FROM log_epoch e, LATERAL resume_heads($1, \
+         CASE WHEN $2::bigint IS NULL OR e.tag IS NOT DISTINCT FROM $9::uuid THEN $2 ELSE 9223372036854775807 END, \
+         CASE WHEN e.tag IS NOT DISTINCT FROM $10::uuid THEN $3::bigint END, \
+         CASE WHEN e.tag IS NOT DISTINCT FROM $10 THEN $4::bigint END, $5, $6, $7, $8) h";
 
 /// Conversations of a page at most, beside those that are named.
 const CONVERSATIONS_MAX: i64 = 1_000;
@@ -70,12 +75,24 @@ impl Store {
         margin: i64,
         conversations: i64,
     ) -> Result<ResumeHeads, StoreError> {
-        let since = since.map(|since| since.0.0);
+        let (since, since_epoch) = since.map(|since| (since.xid.0, since.epoch)).unzip();
+        let after_epoch = after.map(|after| after.epoch);
         let (after_xid, after_id) = after.map(|after| (after.xid.0, after.conversation.0)).unzip();
         let (named, held): (Vec<_>, Vec<_>) =
             positions.iter().map(|(conversation, seq)| (conversation.0, seq.0)).unzip();
-        let params: Params<'_> =
-            &[&user.0, &since, &after_xid, &after_id, &named, &held, &margin, &conversations];
+        let (since_epoch, after_epoch): (Tag, Tag) = (since_epoch.flatten(), after_epoch.flatten());
+        let params: Params<'_> = &[
+            &user.0,
+            &since,
+            &after_xid,
+            &after_id,
+            &named,
+            &held,
+            &margin,
+            &conversations,
+            &since_epoch,
+            &after_epoch,
+        ];
         let rows = self.rows(RESUME_HEADS, params).await?;
         let mut found = ResumeHeads::default();
         for row in &rows {
@@ -94,7 +111,8 @@ impl Store {
 
 fn next(row: &Row) -> Result<Option<Bookmark>, StoreError> {
     let place: (Option<i64>, Option<i64>) = (row.try_get(7)?, row.try_get(8)?);
-    let bookmark = |(xid, id)| Bookmark { xid: Xid(xid), conversation: ConversationId(id) };
+    let epoch = row.try_get(9)?;
+    let bookmark = |(xid, id)| Bookmark { xid: Xid(xid), conversation: ConversationId(id), epoch };
     Ok(place.0.zip(place.1).map(bookmark))
 }
 

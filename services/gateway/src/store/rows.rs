@@ -10,7 +10,7 @@ use crate::domain::ids::{ConversationId, EntryId, Seq, UserId};
 /// The columns that [`log_row`] reads, in its order.
 macro_rules! entry_columns {
     () => {
-        "e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq"
+        "e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq, e.deleted_at"
     };
 }
 pub(super) use entry_columns;
@@ -35,6 +35,7 @@ pub(super) fn log_row(row: &Row) -> Result<LogRow, StoreError> {
         target: row.try_get::<_, Option<i64>>(10)?.map(Seq),
         body: row.try_get::<_, &str>(8)?.into(),
         created_at: row.try_get(9)?,
+        deleted_at: row.try_get(11)?,
     };
     Ok(LogRow { seq, entry: Some(entry), users })
 }

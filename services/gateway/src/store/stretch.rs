@@ -1,8 +1,10 @@
 //! Parts of logs within a budget of bytes: what is past it is never read, only weighed.
 
 use super::log::LogRow;
+use tokio_postgres::Row;
+
 use super::rows::{entry_columns, log_row};
-use super::{Store, StoreError};
+use super::{Params, Store, StoreError};
 use crate::domain::ids::{ConversationId, Seq};
 
 /// The bytes are summed up from the end that is asked for, its first entry is there whatever it weighs.
@@ -83,9 +85,8 @@ impl Store {
     ) -> Result<Vec<LogRow>, StoreError> {
         let Stretch { conversation, after, top } = stretch;
         let (direction, Budget { bytes, entry_bytes }) = (keep as i64, budget);
-        let rows = self
-            .rows(STRETCH, &[&conversation.0, &after.0, &top.0, &direction, &bytes, &entry_bytes])
-            .await?;
+        let params: Params<'_> = &[&conversation.0, &after.0, &top.0, &direction, &bytes, &entry_bytes];
+        let rows = self.rows_proven(STRETCH, params, |rows| has_end(rows, stretch, keep)).await?;
         rows.iter().map(log_row).collect()
     }
 
@@ -107,4 +108,14 @@ impl Store {
             .await?;
         rows.iter().map(|row| Ok((ConversationId(row.try_get(0)?), log_row(row)?))).collect()
     }
+}
+
+/// Whether the rows begin at the end that was asked for. A log is read up to some place or not at all, so a server that has
+/// the newest place has all, and one that has the oldest tells a part of it, after which the reader asks on.
+fn has_end(rows: &[Row], stretch: Stretch, keep: Keep) -> bool {
+    let (row, wanted) = match keep {
+        Keep::Oldest => (rows.first(), stretch.after.next()),
+        Keep::Newest => (rows.last(), stretch.top),
+    };
+    row.and_then(|row| row.try_get(1).ok()) == Some(wanted.0)
 }

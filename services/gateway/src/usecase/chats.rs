@@ -42,5 +42,6 @@ fn chat(row: ChatRow, profiles: &HashMap<UserId, Arc<Profile>>) -> Chat {
         content: notice.map_or(row.entry.body, Into::into),
         created_at: row.entry.created_at,
         updated_at: row.edited_at.unwrap_or(row.entry.created_at),
+        deleted_at: row.entry.deleted_at,
     }
 }

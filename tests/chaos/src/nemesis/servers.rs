@@ -34,6 +34,37 @@ impl Nemesis {
         })
     }
 
+    /// The pooler is killed where it stands, and is back after a while.
+    ///
+    /// # Errors
+    /// When there is none, or it does not start.
+    pub async fn kill_pooler(&mut self, lasting: Duration) -> Result<()> {
+        block_in_place(|| self.cluster.pooler().kill())?;
+        sleep(lasting).await;
+        block_in_place(|| self.cluster.pooler().start_again())
+    }
+
+    /// The standby receives and does not repeat, while the bus is lossy.
+    ///
+    /// # Errors
+    /// When there is none, or it does not answer.
+    pub async fn pause_standby(&mut self, lasting: Duration) -> Result<()> {
+        let standby = self.cluster.followed().await;
+        standby.batch_execute("SELECT pg_wal_replay_pause()").await.context("pause")?;
+        self.lossy_bus(lasting).await;
+        standby.batch_execute("SELECT pg_wal_replay_resume()").await.context("go on")
+    }
+
+    /// The standby is killed and is back after a while, in which the bus is lossy.
+    ///
+    /// # Errors
+    /// When there is none, or it does not start.
+    pub async fn kill_standby(&mut self, lasting: Duration) -> Result<()> {
+        block_in_place(|| self.cluster.standby().stop_immediate())?;
+        self.lossy_bus(lasting).await;
+        block_in_place(|| self.cluster.standby().start_again())
+    }
+
     pub(super) fn crash_postgres(&mut self) -> Result<()> {
         block_in_place(|| self.cluster.postgres().restart_immediate())
     }

@@ -78,7 +78,8 @@ async fn a_full_disk_acknowledges_nothing_and_recovers_without_a_restart() {
         println!("skipped: mounting a small disk needs root");
         return;
     };
-    let servers = || Servers { postgres: Some(private_postgres(Durability::Durable, &[])), standby: None };
+    let servers =
+        || Servers { postgres: Some(private_postgres(Durability::Durable, &[])), ..Servers::default() };
     let mut refused = None;
     let report = disturbed_on(servers, PLAN, async |nemesis| {
         let folder = disk.folder_of(nemesis.cluster().postgres().pid());

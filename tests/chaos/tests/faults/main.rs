@@ -6,9 +6,13 @@
 mod clients;
 mod disk;
 mod gateways;
+mod pooler;
 mod postgres;
+mod reads;
 mod redis;
 mod redis_groups;
+mod rest;
+mod rolling;
 mod run;
 mod sabotage;
 mod standby;

@@ -18,6 +18,8 @@ pub(crate) const PLAN: Plan<'_> = Plan {
     size: Size { users: 8, devices: 2, groups: 2, members: 6, rate: 60 },
     seed: 1,
     settings: &[],
+    balanced: false,
+    programs: None,
     redis: None,
     before: Duration::from_millis(1500),
     after: Duration::from_millis(2500),

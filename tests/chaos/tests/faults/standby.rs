@@ -12,7 +12,7 @@ async fn failed_over(settings: &[(&str, &str)], settle: u64) -> Report {
     let servers = || {
         let mut primary = private_postgres(Durability::Durable, settings);
         let standby = standby_of(&mut primary);
-        Servers { postgres: Some(primary), standby: Some(standby) }
+        Servers { postgres: Some(primary), standby: Some(standby), ..Servers::default() }
     };
     let plan = Plan { settle: ms(settle), ..PLAN };
     disturbed_on(servers, plan, async |nemesis| {

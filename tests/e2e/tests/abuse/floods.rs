@@ -54,7 +54,13 @@ impl Flooded {
 
 /// Sends the same frame as fast as it can be written until the gateway closes.
 async fn flood(cluster: &Cluster, person: &Person, bytes: Vec<u8>) -> Flooded {
+    flood_after(cluster, person, &[], bytes).await
+}
+
+/// The same after a beginning.
+async fn flood_after(cluster: &Cluster, person: &Person, first: &[u8], bytes: Vec<u8>) -> Flooded {
     let (mut reading, mut writing) = Bare::open(cluster, 0, person).await.twice();
+    writing.send(first).await;
     let begun = Instant::now();
     let chunk = bytes.repeat(20);
     let (mut closed, mut pouring) = (pin!(reading.close()), pin!(writing.pour(&chunk)));
@@ -95,6 +101,26 @@ async fn floods_of_pings_and_of_pongs_are_closed_with_4008() {
     let (pings, pongs) = meanwhile(&cluster, floods).await;
     pings.assert_over();
     pongs.assert_over();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endless_parts_of_a_message_are_frames_and_are_closed_with_4008() {
+    let cluster = stage(&[]).await;
+    let (mallory, oscar) = (somebody(&cluster, "Mallory").await, somebody(&cluster, "Oscar").await);
+    // Nothing in them, or little enough that the message stays below its limit for long.
+    let (empty, single) = (frame(0x00, b""), [frame(0x00, b" "), frame(PING, b"")].concat());
+    let (nothing, little) = (frame(0x01, b""), frame(0x01, b"{"));
+    let floods = async {
+        tokio::join!(
+            flood_after(&cluster, &mallory, &nothing, empty),
+            flood_after(&cluster, &oscar, &little, single),
+        )
+    };
+    let (empty, pinged) = meanwhile(&cluster, floods).await;
+    empty.assert_over();
+    assert!(matches!(pinged.code, 4008 | 1009), "{}", pinged.code);
+    let counted = metric(cluster.gateway(0).admin(), "gateway_rate_limited_total", "frames").await;
+    assert!(counted >= 100.0, "{counted}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use messenger_support::Cluster;
 use secrecy::SecretString;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::bare::{Bare, TEXT, head};
+use crate::bare::{Bare, TEXT, frame, head};
 use crate::neighbours::meanwhile;
 use crate::people::{PASSWORD, People, Person};
 use crate::{somebody, stage};
@@ -126,6 +126,20 @@ fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Whoever is told that his frame is too large is still sending it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_far_above_the_limit_hears_1009_and_no_reset() {
+    const FAR_ABOVE: usize = 2 * 1_024 * 1_024;
+    let cluster = stage(&[]).await;
+    let ann = somebody(&cluster, "Ann").await;
+    for _ in 0..5 {
+        let mut bare = Bare::open(&cluster, 0, &ann).await;
+        assert!(bare.try_send(&frame(TEXT, &vec![b'x'; FAR_ABOVE])).await, "reset while it was sent");
+        assert_eq!(bare.close().await.0, 1009);
+        assert!(bare.frame().await.is_none(), "nothing follows");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod addresses;
+mod balancer;
 #[path = "../edges/bare.rs"]
 #[expect(dead_code, reason = "the tests of the edges need the rest")]
 mod bare;

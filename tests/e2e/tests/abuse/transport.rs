@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use crate::bare::{Bare, UPGRADE, frame};
 use crate::neighbours::meanwhile;
 use crate::people::{Person, SOON};
+use crate::until::{metric, until};
 use crate::{somebody, stage};
 
 /// A second request, which must not be found in the body of the first.
@@ -64,6 +65,13 @@ fn to_accounts() -> Vec<(&'static str, String, &'static [u16], bool)> {
         ),
         ("xchunked", format!("{login}Transfer-Encoding: xchunked\r\n\r\n{chunked}"), &[400], true),
         ("chunked, gzip", format!("{login}Transfer-Encoding: chunked, gzip\r\n\r\n{chunked}"), &[400], true),
+        ("gzip, chunked", format!("{login}Transfer-Encoding: gzip, chunked\r\n\r\n{chunked}"), &[400], true),
+        (
+            "the same length twice",
+            format!("{login}Content-Length: 2\r\nContent-Length: 2\r\n\r\n{body}"),
+            &[400],
+            true,
+        ),
         (
             "a blank before the colon",
             format!("{login}Transfer-Encoding : chunked\r\n\r\n{chunked}"),
@@ -137,13 +145,45 @@ async fn accounts_refuses_what_could_be_taken_for_two_requests_and_what_is_none(
             assert!(answered.closed || !closes, "{what}: the connection lives: {}", answered.text);
             let lower = answered.text.to_lowercase();
             assert!(!lower.contains("set-cookie") && !lower.contains("evil"), "{what}: {lower}");
+            assert_sealed(what, &answered);
         }
+        // Each request of a connection is looked at, not the first one alone.
+        let login = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        let both = format!("{login}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{HIDDEN}");
+        let answered = ask(&address, format!("{HIDDEN}{HIDDEN}{both}").as_bytes()).await;
+        assert_eq!(answered.statuses, [200, 200, 400], "{}", answered.text);
+        assert!(answered.closed && answered.text.contains("bad_request"), "{}", answered.text);
         // A whole request in chunks is one.
         let good = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
             Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
         assert_eq!(ask(&address, good.as_bytes()).await.statuses, [400]);
     };
     meanwhile(&cluster, all).await;
+}
+
+/// Whatever is answered has the headers of all answers.
+fn assert_sealed(what: &str, answered: &Answered) {
+    if !answered.statuses.is_empty() {
+        SEALS.iter().for_each(|seal| assert!(answered.text.contains(seal), "{what}: {}", answered.text));
+    }
+}
+
+/// Whoever speaks another language is written down, once, however often he comes.
+#[tokio::test]
+async fn strangers_are_answered_counted_and_written_down_once_a_minute() {
+    let cluster = stage(&[]).await;
+    let tls = "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}";
+    for service in [cluster.accounts(), cluster.gateway(0)] {
+        for bytes in [tls, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\0\0\0\0", "EHLO x\r\n"] {
+            let answered = ask(service.http(), bytes.as_bytes()).await;
+            assert!(answered.statuses == [400] && answered.closed, "{bytes:?}: {}", answered.text);
+            assert_sealed(bytes, &answered);
+        }
+        assert_eq!(metric(service.admin(), "http_heads_refused_total", "foreign").await, 4.0);
+        let times = || service.all_logs().matches("what was sent is no request").count();
+        until("a line in the log", async || (times() > 0).then_some(())).await;
+        assert_eq!(times(), 1, "{}", service.all_logs());
+    }
 }
 
 fn to_gateway(person: &Person) -> Vec<(&'static str, String, &'static [u16])> {
@@ -187,12 +227,7 @@ async fn the_gateway_refuses_what_is_no_handshake_and_every_answer_is_sealed() {
             let first = answered.statuses.first().copied().unwrap_or_default();
             assert!(expected.contains(&first), "{what}: {}", answered.text);
             assert!(answered.statuses.len() <= 1, "{what}: {}", answered.text);
-            // What is no HTTP/1.1 is refused before anybody could add a header.
-            if answered.text.contains("{\"") {
-                SEALS
-                    .iter()
-                    .for_each(|seal| assert!(answered.text.contains(seal), "{what}: {}", answered.text));
-            }
+            assert_sealed(what, &answered);
         }
     };
     meanwhile(&cluster, all).await;

@@ -38,6 +38,11 @@ impl Bare {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
+    /// The same where perhaps nobody listens yet.
+    pub(crate) async fn try_to(address: &str) -> std::io::Result<Self> {
+        TcpStream::connect(address).await.map(Self)
+    }
+
     /// An open WebSocket.
     pub(crate) async fn open(cluster: &Cluster, gateway: usize, person: &Person) -> Self {
         let mut bare = Self::connect(cluster, gateway).await;

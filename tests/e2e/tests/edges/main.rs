@@ -12,6 +12,7 @@ mod conformance;
 mod frames;
 mod handshakes;
 mod heartbeat;
+mod leave;
 mod logs;
 #[path = "../it/people.rs"]
 #[expect(dead_code, reason = "the other tests need the rest")]

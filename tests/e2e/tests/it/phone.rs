@@ -67,7 +67,11 @@ impl Phone {
             }
             Event::Offline { .. } => self.offline += 1,
             Event::Connected(_) | Event::Online | Event::Pulled(_) => {}
-            odd @ (Event::Reset(_) | Event::Failed(..) | Event::Odd(_) | Event::Stopped(_)) => {
+            odd @ (Event::Restored
+            | Event::Reset(_)
+            | Event::Failed(..)
+            | Event::Odd(_)
+            | Event::Stopped(_)) => {
                 panic!("{odd:?}")
             }
         }

@@ -144,8 +144,9 @@ async fn a_gateway_that_is_told_to_stop_says_so_and_loses_nothing() {
     finish(&cluster, &load, writers).await;
 }
 
+/// With a log in partitions, which has to keep the same promise.
 async fn cluster() -> Cluster {
-    let settings = [("GATEWAY_DRAIN_MS", "500")];
+    let settings = [("GATEWAY_DRAIN_MS", "500"), ("GATEWAY_ENTRIES_PARTITIONS", "4")];
     Cluster::start(ClusterOptions { gateways: 3, settings: &settings, ..ClusterOptions::default() }).await
 }
 

@@ -20,6 +20,9 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ("ACCOUNTS_LOGIN_FREE_FAILURES", "0"),
     ("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0"),
     ("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0"),
+    ("ACCOUNTS_LOGIN_BREAKER_FAILURES", "0"),
+    ("ACCOUNTS_REFRESHES_PER_MINUTE", "0"),
+    ("ACCOUNTS_LOOK_UPS_PER_MINUTE", "0"),
     ("ACCOUNTS_SIGN_UPS_PER_HOUR", "0"),
     ("ACCOUNTS_PASSWORD_MIN_CHARS", "4"),
     ("ACCOUNTS_DATABASE_CONNECTIONS", "4"),
@@ -42,6 +45,9 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
     ("GATEWAY_HANDSHAKES_PER_ADDRESS", "0"),
     ("GATEWAY_SOCKETS_PER_ADDRESS", "0"),
     ("ACCOUNTS_HTTP_CONNECTIONS_PER_ADDRESS", "0"),
+    // Nobody's load balancer has to see a stop coming.
+    ("ACCOUNTS_LEAVE_MS", "0"),
+    ("GATEWAY_LEAVE_MS", "0"),
     ("LOG_FORMAT", "json"),
     ("RUST_LOG", "info"),
 ];

@@ -53,6 +53,7 @@ pub(super) const LIBRARIES: &[Library] = &[
             "services/accounts/src/store",
             "services/gateway/src/store",
             "crates/chassis/src/postgres.rs",
+            "crates/chassis/src/postgres",
             "crates/chassis/src/migrate.rs",
             OUTSIDE,
         ],
@@ -122,10 +123,13 @@ pub(super) const PACKAGES: &[Package] = &[
             (
                 "app",
                 &[
-                    "config", "http", "grpc", "usecase", "store", "crypto", "notices", "throttle", "mail",
-                    "domain",
+                    "cli", "config", "http", "grpc", "usecase", "care", "store", "crypto", "notices",
+                    "throttle", "mail", "domain",
                 ],
             ),
+            ("cli", &["domain"]),
+            // What operators do needs neither passwords nor tokens.
+            ("care", &["cli", "store", "notices", "domain"]),
             (
                 "config",
                 &["http", "grpc", "usecase", "store", "crypto", "notices", "throttle", "mail", "domain"],
@@ -147,6 +151,9 @@ pub(super) const PACKAGES: &[Package] = &[
         rooms: &[
             ("app", GATEWAY),
             ("config", GATEWAY),
+            ("cli", &["domain"]),
+            // What operators do goes to the log, and to nobody who is connected.
+            ("care", &["cli", "store", "domain"]),
             ("http", &["auth", "session", "usecase", "delivery", "dialect", "directory", "domain"]),
             ("session", &["usecase", "delivery", "dialect", "hub", "domain"]),
             ("auth", &["dialect", "domain"]),
@@ -168,6 +175,8 @@ pub(super) const PACKAGES: &[Package] = &[
 ];
 
 const GATEWAY: &[&str] = &[
+    "cli",
+    "care",
     "config",
     "http",
     "session",

@@ -120,7 +120,7 @@ pub(super) struct Raised {
 }
 
 /// All of them; nothing else differs from what is shipped.
-pub(super) const RAISED: [Raised; 21] = [
+pub(super) const RAISED: [Raised; 22] = [
     raise("ACCOUNTS_ARGON2_MEMORY_KIB", "64", "thousands of users sign up: cheap hashes"),
     raise("ACCOUNTS_ARGON2_ITERATIONS", "1", "the same"),
     raise("ACCOUNTS_ARGON2_QUEUE", "10000", "places for sign-ups that wait"),
@@ -128,6 +128,7 @@ pub(super) const RAISED: [Raised; 21] = [
     raise("ACCOUNTS_LOGIN_FREE_FAILURES", "0", "all users come from one address: no limit for it"),
     raise("ACCOUNTS_LOGIN_ADDRESS_PER_MINUTE", "0", "the same"),
     raise("ACCOUNTS_LOGIN_ACCOUNT_PER_HOUR", "0", "the same"),
+    raise("ACCOUNTS_REFRESHES_PER_MINUTE", "0", "the same"),
     raise("ACCOUNTS_SIGN_UPS_PER_HOUR", "0", "the same"),
     raise("ACCOUNTS_TOKEN_TTL_SECONDS", "86400", "bare sockets are not renewed, and a run may be long"),
     raise("GATEWAY_TOKEN_LIFE_MAX_SECONDS", "86400", "the same"),

@@ -1,118 +1,24 @@
-//! HAProxy: found, installed where that is possible, configured.
+//! HAProxy before the services.
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context as _, Result};
-use nix::sys::resource::{Resource, getrlimit};
-use nix::unistd::geteuid;
+use anyhow::Result;
+use messenger_backing::haproxy::{self, Backend, Server};
 
-use crate::console::Console;
-use crate::system::{Addresses, Setup};
-
-/// Folders of system programs that the `PATH` of a normal user often lacks.
-const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
-const CONNECTIONS_MAX: u64 = 20_000;
-const FILES_ITSELF: u64 = 200;
-const INSTALL: [&[&str]; 2] = [&["update"], &["install", "--yes", "--no-install-recommends", "haproxy"]];
-
-/// The program, if this machine has it or can get it; the system also runs without.
-pub(super) fn find_or_install(console: Console) -> Option<PathBuf> {
-    if let Some(program) = find() {
-        return Some(program);
-    }
-    if !geteuid().is_root() || which("apt-get").is_none() {
-        return None;
-    }
-    console.step("installing HAProxy with apt-get");
-    for arguments in INSTALL {
-        if let Err(error) = apt_get(arguments) {
-            console.step(&format!("HAProxy could not be installed ({error:#}); going on without it"));
-            return None;
-        }
-    }
-    find()
-}
+use crate::system::{Addresses, Listeners, Setup};
 
 /// The program's command line, in the foreground, as our child.
-pub(super) fn command(program: &PathBuf, addresses: &Addresses, setup: &Setup) -> Result<Command> {
-    let servers = &setup.proxy_servers;
-    std::fs::write(servers, server_list(addresses)?)
-        .with_context(|| format!("write {}", servers.display()))?;
-    let mut command = Command::new(program);
-    command.arg("-db").arg("-f").arg(&setup.proxy_shared).arg("-f").arg(servers);
-    command.args(["-n", &connections()?.to_string()]);
-    command.env("MESSENGER_BIND", format!("127.0.0.1:{}", addresses.port));
-    Ok(command)
-}
-
-/// As many as the limit of open files allows: HAProxy needs two for each connection and a few for itself.
-fn connections() -> Result<u64> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("read the limit of open files")?;
-    Ok((most.saturating_sub(FILES_ITSELF) / 2).clamp(1, CONNECTIONS_MAX))
-}
-
-/// The second half of the configuration: which servers there are.
-fn server_list(addresses: &Addresses) -> Result<String> {
-    let mut text = String::from("# Written by `cargo xtask up`.\n\nbackend accounts from http\n");
-    let accounts = &addresses.accounts;
-    writeln!(text, "    server accounts 127.0.0.1:{} check port {}", accounts.http, accounts.admin)?;
-    text.push_str("\nbackend gateways from websocket\n");
-    for (number, gateway) in (1..).zip(&addresses.gateways) {
-        writeln!(
-            text,
-            "    server gateway-{number} 127.0.0.1:{} check port {}",
-            gateway.http, gateway.admin
-        )?;
-    }
-    Ok(text)
-}
-
-fn find() -> Option<PathBuf> {
-    which("haproxy")
-}
-
-fn which(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
-}
-
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let output = Command::new("apt-get")
-        .args(["-o", "Acquire::http::Timeout=20", "-o", "DPkg::Lock::Timeout=60", "--quiet"])
-        .args(arguments)
-        // The package would start a server of its own; in this run level it does not.
-        .envs([("DEBIAN_FRONTEND", "noninteractive"), ("RUNLEVEL", "1")])
-        .stdin(Stdio::null())
-        .output()
-        .context("run apt-get")?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&output.stderr);
-    anyhow::bail!("{}", text.lines().last().unwrap_or("apt-get failed"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::system::Listeners;
-
-    #[test]
-    fn every_gateway_is_listed_with_its_health_check() {
-        let accounts = Listeners { http: 1, admin: 2 };
-        let gateways = vec![Listeners { http: 11, admin: 12 }, Listeners { http: 21, admin: 22 }];
-        let addresses = Addresses { port: 3000, proxied: true, grpc: 3, accounts, gateways };
-        let text = server_list(&addresses).expect("text");
-        let servers: Vec<_> =
-            text.lines().map(str::trim).filter(|line| line.starts_with("server ")).collect();
-        let expected = [
-            "server accounts 127.0.0.1:1 check port 2",
-            "server gateway-1 127.0.0.1:11 check port 12",
-            "server gateway-2 127.0.0.1:21 check port 22",
-        ];
-        assert_eq!(servers, expected);
-    }
+pub(super) fn command(program: &Path, addresses: &Addresses, setup: &Setup) -> Result<Command> {
+    let server = |name: String, at: Listeners| Server { name, port: at.http, check: at.admin };
+    let gateways = (1..).zip(&addresses.gateways).map(|(n, at)| server(format!("gateway-{n}"), *at));
+    let backends = [
+        Backend {
+            name: "accounts",
+            defaults: "http",
+            servers: vec![server("accounts".to_owned(), addresses.accounts)],
+        },
+        Backend { name: "gateways", defaults: "websocket", servers: gateways.collect() },
+    ];
+    haproxy::command(program, &setup.proxy_shared, &setup.proxy_servers, &backends, addresses.port)
 }

@@ -5,11 +5,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use messenger_backing::{Durability, Place, Postgres, PostgresOptions, Redis, RedisOptions};
+use messenger_backing::{Durability, Place, Postgres, PostgresOptions, Redis, RedisOptions, find_or_install};
 
 use crate::console::Console;
 use crate::interrupt::Interrupt;
-use crate::system::proxy;
 
 const DATABASE: &str = "messenger";
 /// Whom the services log in as, at a server of ours: its owner migrates, and grants them what they need.
@@ -105,6 +104,12 @@ fn start(place: &Place, needs: Needs, console: Console) -> Result<Servers> {
         console.step(&format!("Redis runs on port {}", server.port()));
     }
     let database_url = needs.database_url.unwrap_or_else(|| postgres.url(DATABASE));
-    let proxy = if needs.proxy { proxy::find_or_install(console) } else { None };
+    let proxy = if needs.proxy { find_proxy(console) } else { None };
     Ok(Servers { database_url, postgres, redis, proxy, given })
+}
+
+/// The system also runs without.
+fn find_proxy(console: Console) -> Option<PathBuf> {
+    let found = find_or_install("haproxy", "haproxy", &|text| console.step(text));
+    found.inspect_err(|error| console.step(&format!("{error:#}; going on without it"))).ok()
 }

@@ -29,6 +29,9 @@ pub(crate) enum Says<'a> {
 impl<'a> Line<'a> {
     pub(crate) fn of(entry: &'a Entry, names: &Names) -> Self {
         let says = match entry.kind {
+            EntryKind::Message if entry.deleted_at.is_some() => {
+                Says::Notice("a message that was removed".to_owned())
+            }
             EntryKind::Message => Says::Message(entry.content.as_deref().unwrap_or_default()),
             _ => Says::Notice(notice(entry, names)),
         };
@@ -129,6 +132,7 @@ pub(crate) mod tests {
             created_at: Some("2023-07-28T13:20:09.896Z".to_owned()),
             client_message_id: None,
             content: None,
+            deleted_at: None,
             reply_to: None,
             receiver_id: None,
             name: None,

@@ -96,6 +96,13 @@ impl View {
                 self.watermark(mark);
                 None
             }
+            Some(Event::Restored) => {
+                self.shown = Shown::default();
+                self.wants_chats = true;
+                Some(paint.status(
+                    "the server was restored from a backup; what it lost is gone, and the rest follows",
+                ))
+            }
             Some(Event::Reset(conversation)) => {
                 self.shown.reset(conversation);
                 let chat = self.names.of(self.names.chat(conversation));

@@ -25,6 +25,7 @@ fn entry(conversation: usize, seq: u64) -> Entry {
         created_at: None,
         client_message_id: None,
         content: None,
+        deleted_at: None,
         reply_to: None,
         receiver_id: None,
         name: None,
@@ -112,7 +113,7 @@ impl World {
     fn connect(&mut self) {
         self.queue.clear();
         self.answer = None;
-        self.device.connected(self.log.len().to_string());
+        self.device.connected(None, self.log.len().to_string());
         self.ask();
     }
 

@@ -36,6 +36,9 @@ pub struct Hello {
     pub user_id: i64,
     /// Silence after which the server pings, milliseconds.
     pub heartbeat_ms: u64,
+    /// The life of the log: another one than at the connection before means that it was restored from a backup. None of a
+    /// server that does not tell.
+    pub epoch: Option<Uuid>,
     /// The mark to resume from once this connection has resumed.
     pub sync: String,
     /// ISO 8601 UTC.
@@ -107,8 +110,10 @@ pub struct Entry {
     pub created_at: Option<String>,
     /// The sender's idempotency key.
     pub client_message_id: Option<Uuid>,
-    /// Text of a message.
+    /// Text of a message; empty once it was removed.
     pub content: Option<String>,
+    /// When the text was removed, ISO 8601 UTC.
+    pub deleted_at: Option<String>,
     /// The entry that a message answers.
     pub reply_to: Option<u64>,
     /// To whom a message of a dialog went.

@@ -19,6 +19,7 @@ impl Cluster {
             target: None,
             body: text.into(),
             created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            deleted_at: None,
         };
         let event = Event { entry, author: Author::default(), subject: Author::default() };
         self.replicas[replica].0.rang(Rung::Event(event), None);

@@ -53,8 +53,10 @@ fn event(dialog: i64, seq: i64) -> Input {
         target: None,
         body: "x".repeat(BODY).into(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
+        deleted_at: None,
     };
-    Input::Event(Arc::new(Event { entry, author: Author::default(), subject: Author::default() }), None)
+    let event = Event { entry, author: Author::default(), subject: Author::default() };
+    Input::Event(Arc::new(event), Arrival::Rung, None)
 }
 
 fn swept_head(dialog: i64, seq: i64) -> Input {

@@ -204,7 +204,7 @@ impl<'a> From<&'a Chat> for ChatRow<'a> {
             content: &chat.content,
             created_at: Instant(chat.created_at),
             updated_at: Instant(chat.updated_at),
-            deleted_at: None,
+            deleted_at: chat.deleted_at.map(Instant),
         }
     }
 }

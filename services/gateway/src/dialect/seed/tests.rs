@@ -53,6 +53,7 @@ fn event(kind: EntryKind, recipient: Option<i64>, body: &str) -> Event {
         target: None,
         body: body.into(),
         created_at: time("2023-07-28T13:20:09.896999Z"),
+        deleted_at: None,
     };
     let author = Author { name: name("Patrick1"), email: name("p1@mail.com") };
     let subject = Author { name: name("Patrick5"), email: name("p5@mail.com") };

@@ -1,6 +1,7 @@
 //! Frames of the server. The order of the fields is the order of the keys on the wire.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{MEMBERS_PER_REQUEST, RESUME_POSITIONS};
 use crate::dialect::instant::Instant;
@@ -40,6 +41,7 @@ struct HelloParams<'a> {
     node: &'a str,
     user_id: i64,
     heartbeat_ms: u64,
+    epoch: Uuid,
     sync: String,
     server_time: Instant,
     expires_at: Instant,
@@ -71,6 +73,7 @@ pub(in crate::dialect) fn hello(greeting: &Greeting) -> String {
         node: &greeting.node,
         user_id: greeting.user.0,
         heartbeat_ms: greeting.heartbeat_ms,
+        epoch: greeting.epoch.id,
         sync: greeting.sync.to_string(),
         server_time: Instant(greeting.server_time),
         expires_at: Instant(greeting.expires_at),

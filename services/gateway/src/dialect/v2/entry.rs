@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::encode::push;
 use crate::dialect::instant::Instant;
-use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::entry::EntryKind;
 use crate::domain::event::Event;
 use crate::domain::ids::{ConversationId, Seq};
 use crate::domain::reply::Place;
@@ -39,6 +39,8 @@ enum Body<'a> {
     Message {
         content: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
+        deleted_at: Option<Instant>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         reply_to: Option<i64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         receiver_id: Option<i64>,
@@ -69,7 +71,7 @@ impl<'a> Item<'a> {
         Self {
             conversation_id: entry.conversation.0,
             seq: entry.seq.0,
-            kind: kind(entry),
+            kind: entry.kind.name(),
             known: Some(known),
         }
     }
@@ -89,23 +91,12 @@ impl<'a> From<&'a Place> for Item<'a> {
     }
 }
 
-fn kind(entry: &Entry) -> &'static str {
-    match entry.kind {
-        EntryKind::Message => "message",
-        EntryKind::GroupCreated => "groupCreated",
-        EntryKind::MemberAdded => "memberAdded",
-        EntryKind::MemberLeft => "memberLeft",
-        EntryKind::MemberRemoved => "memberRemoved",
-        EntryKind::GroupRenamed => "groupRenamed",
-        EntryKind::RoleChanged => "roleChanged",
-    }
-}
-
 fn body(event: &Event) -> Body<'_> {
     let entry = &event.entry;
     match entry.kind {
         EntryKind::Message => Body::Message {
             content: &entry.body,
+            deleted_at: entry.deleted_at.map(Instant),
             reply_to: entry.target.map(|seq| seq.0),
             receiver_id: entry.recipient.map(|user| user.0),
         },

@@ -24,10 +24,10 @@ use crate::domain::page::Cursor;
 use crate::domain::reply::{
     Blocked, ConversationKind, Place, Receipt, Reply, Resumed, Role, Summary, Watermarks, With,
 };
-use crate::domain::sync::Bookmark;
+use crate::domain::sync::{Bookmark, Epoch};
 
 /// Where a page of what was missed has ended.
-const BOOKMARK: Bookmark = Bookmark { xid: Xid(48_220), conversation: ConversationId(7) };
+const BOOKMARK: Bookmark = Bookmark { xid: Xid(48_220), conversation: ConversationId(7), epoch: None };
 const LIMITS: Limits = Limits { content_bytes: 64 };
 const KEY: &str = "0190b7c6-5f2e-7c3a-9d0e-3f6f0b6b1a11";
 
@@ -56,6 +56,7 @@ fn event(kind: EntryKind, recipient: Option<i64>, body: &str) -> Event {
         target: None,
         body: body.into(),
         created_at: time(),
+        deleted_at: None,
     };
     let named = |name: &str| Author { name: Some(name.into()), email: Some(Arc::from("x@mail.com")) };
     Event { entry, author: named("Ann"), subject: named("Bob") }
@@ -67,6 +68,8 @@ fn events() -> Vec<Event> {
     answer.entry.target = Some(Seq(1));
     let mut nameless = event(EntryKind::MemberLeft, Some(2), "");
     (nameless.author, nameless.subject) = (Author::default(), Author::default());
+    let mut removed = event(EntryKind::Message, Some(3), "");
+    removed.entry.deleted_at = Some(time());
     vec![
         event(EntryKind::Message, Some(3), "Hi \"you\"\n\u{1F600}"),
         answer,
@@ -76,6 +79,7 @@ fn events() -> Vec<Event> {
         event(EntryKind::MemberRemoved, Some(3), ""),
         event(EntryKind::GroupRenamed, None, "the crew"),
         event(EntryKind::RoleChanged, Some(3), "admin"),
+        removed,
     ]
 }
 
@@ -193,6 +197,7 @@ fn greeting() -> Greeting {
         node: "n".to_owned(),
         user: UserId(2),
         heartbeat_ms: 25_000,
+        epoch: Epoch { id: Uuid::from_u128(7), tag: None },
         sync: "x48213".parse().expect("a mark"),
         server_time: time(),
         expires_at: time(),

@@ -51,6 +51,18 @@ async fn nobody_listening_is_an_outage_too() {
     assert!(matches!(directory.get(&[UserId(1)]).await, Err(DirectoryError::Unavailable)));
 }
 
+/// As an accounts of before is asked for its log of ended sessions, every second.
+#[tokio::test]
+async fn an_accounts_that_does_not_know_a_call_is_not_left_alone() {
+    let fixture = Fixture::with(|config| config.call.retries = 0);
+    fixture.server.put([(1, "ann")]);
+    fixture.server.fail_next(20, Code::Unimplemented);
+    for times in 1..=20 {
+        assert_eq!((fixture.name(1).await, fixture.calls()), (DOWN, times));
+    }
+    assert_eq!(fixture.name(1).await, called("ann"));
+}
+
 #[tokio::test]
 async fn a_failing_accounts_is_left_alone_for_a_while() {
     let fixture = Fixture::with(|config| config.call.retries = 0);

@@ -107,6 +107,11 @@ impl Queue {
         self.gaps.shrink_to_fit();
     }
 
+    /// Bytes of text, markers included.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -131,7 +136,7 @@ impl Queue {
     fn heaviest(&self, bytes: usize, frames: usize) -> HashSet<ConversationId> {
         let mut held: HashMap<ConversationId, (usize, usize)> = HashMap::new();
         for queued in &self.items {
-            if let Queued::Frame(Frame { text, about: About::Entry { place, .. } }) = queued {
+            if let Queued::Frame(Frame { text, about: About::Entry { place, .. }, .. }) = queued {
                 let (bytes, count) = held.entry(place.0).or_default();
                 *bytes += text.len();
                 *count += 1;

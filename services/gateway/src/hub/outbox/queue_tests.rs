@@ -12,11 +12,12 @@ fn entry(conversation: i64, seq: i64, bytes: usize) -> Frame {
             place: (ConversationId(conversation), Seq(seq)),
             origin: (UserId(1), Uuid::nil()),
         },
+        written: None,
     }
 }
 
 fn passing() -> Frame {
-    Frame { text: Bytes::from_static(b"read"), about: About::Passing }
+    Frame { text: Bytes::from_static(b"read"), about: About::Passing, written: None }
 }
 
 fn limits(soft: usize, bytes: usize) -> Limits {

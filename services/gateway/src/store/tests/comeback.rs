@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::sync::Sync;
 
 const ME: i64 = 1;
 const ROUNDS: usize = 25;
@@ -60,7 +59,7 @@ async fn whoever_comes_back_is_told_what_was_missed_and_nothing_else() {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut told = 0;
     for round in 0..ROUNDS {
-        let since = Sync(fixture.horizon().await);
+        let since = sync_at(fixture.horizon().await);
         for _ in 0..dice.roll(9) {
             fixture.happen(&mut dice, &groups).await;
         }

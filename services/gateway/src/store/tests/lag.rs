@@ -15,7 +15,7 @@ async fn the_oldest_entry_that_no_sweep_has_passed_gets_older() {
     open.query_one("SELECT pg_current_xact_id()::text", &[]).await.unwrap();
     fixture.send(&[message(dialog, 1, Some(2), "waits")]).await;
     fixture.send(&[message(dialog, 1, Some(2), "waits, too")]).await;
-    let swept = fixture.store.sweep(Some(cursor)).await.unwrap();
+    let (_, swept) = fixture.store.sweep(Some(cursor)).await.unwrap();
     assert!(swept.heads.is_empty(), "the open transaction holds it back");
     let pool = fixture.database.connect("messaging").await;
     pool.execute("UPDATE entries SET created_at = created_at - interval '1 hour' WHERE seq = 1", &[])

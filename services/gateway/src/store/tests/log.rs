@@ -71,7 +71,7 @@ async fn an_open_transaction_holds_the_sweep_back_and_is_not_missed() {
          VALUES ($1, 1, gen_random_uuid(), 1, 0, 1, 2, gen_random_uuid(), 'slow', now())";
     open.execute(insert, &[&first.0]).await.unwrap();
     fixture.send(&[message(second, 3, Some(4), "quick")]).await;
-    let held = fixture.store.sweep(Some(cursor)).await.unwrap();
+    let (_, held) = fixture.store.sweep(Some(cursor)).await.unwrap();
     assert!(held.heads.is_empty(), "the quick one is later than the slow one, which is not over");
     open.commit().await.unwrap();
     let swept = fixture.sweep_to_the_horizon(held.cursor).await;
@@ -137,7 +137,7 @@ async fn labels_never_fall_along_a_log() {
          ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY['early id'])";
     early.query(send, &[&dialog.0]).await.unwrap();
     early.query(groups::LEAVE_GROUP, &[&group.0, &2_i64]).await.unwrap();
-    let blind = fixture.store.sweep(Some(start)).await.unwrap();
+    let (_, blind) = fixture.store.sweep(Some(start)).await.unwrap();
     assert!(blind.cursor <= Xid(id) && blind.heads.is_empty(), "the early one is not over");
     early.commit().await.unwrap();
 
@@ -172,7 +172,7 @@ async fn a_sweep_beside_writers_misses_nothing() {
     for user in 1..=12 {
         dialogs.push((user, fixture.dialog(user, user).await));
     }
-    let cursor = fixture.store.sweep(None).await.unwrap().cursor;
+    let cursor = fixture.store.sweep(None).await.unwrap().1.cursor;
     let done = AtomicBool::new(false);
     let write = async |chunk: &[(i64, ConversationId)]| {
         for _ in 0..60 {
@@ -185,7 +185,7 @@ async fn a_sweep_beside_writers_misses_nothing() {
         let (mut cursor, mut heads) = (cursor, HashMap::new());
         loop {
             let last = done.load(Ordering::Relaxed);
-            let swept = fixture.store.sweep(Some(cursor)).await.unwrap();
+            let (_, swept) = fixture.store.sweep(Some(cursor)).await.unwrap();
             cursor = swept.cursor;
             for head in swept.heads {
                 let top = heads.entry(head.conversation).or_insert(Seq::ZERO);

@@ -4,24 +4,32 @@ mod alone;
 mod blocks;
 mod comeback;
 mod conversations;
+mod epoch;
 mod groups;
 mod lag;
+mod large;
 mod lists;
 mod log;
 mod marks;
 mod membership;
 mod pages;
+mod partitions;
 mod plans;
+mod pooled;
 mod privileges;
+mod removal;
 mod resume;
+mod scale;
 mod send;
 mod speed;
+mod standby;
+mod statements;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_chassis::postgres::{Pooler, PostgresConfig, connection_config, pool};
 use messenger_support::{Role, TestDatabase};
 use uuid::Uuid;
 
@@ -29,6 +37,7 @@ use super::*;
 use crate::domain::content::GroupName;
 use crate::domain::ids::{ConversationId, Seq, UserId, Xid};
 use crate::domain::page::Page;
+use crate::domain::sync::Sync;
 
 const MANY: i64 = 1_000;
 
@@ -39,12 +48,22 @@ struct Fixture {
     role: Role,
 }
 
-/// A store that has the rights of the role that serves and no others.
+/// A store that has the rights of the role that serves and no others, over a log in as many partitions as
+/// `MESSENGER_TEST_PARTITIONS` says, none without it.
 async fn fixture() -> Fixture {
+    #[expect(clippy::disallowed_methods, reason = "another run of the same tests")]
+    let partitions = std::env::var("MESSENGER_TEST_PARTITIONS").ok();
+    fixture_with(partitions.map_or(0, |count| count.parse().expect("a number"))).await
+}
+
+async fn fixture_with(partitions: u16) -> Fixture {
     let database = messenger_support::database().await;
     let [_, role] = database.roles().await;
     let owner = connection_config(&config(database.url_for("messaging"))).unwrap();
     migrate::run(&owner, migrations::runner()).await.unwrap();
+    if partitions > 0 {
+        partition(&owner, partitions, Rows::Stay).await.unwrap();
+    }
     migrate::grant(&owner, &role.name, GRANTS).await.unwrap();
     let config = config(database.url_as(&role, "messaging"));
     let store = Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(60) });
@@ -55,6 +74,7 @@ fn config(url: String) -> PostgresConfig {
     PostgresConfig {
         url: url.into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 12,
         wait: Duration::from_secs(20),
         statement: Duration::from_secs(60),
@@ -62,6 +82,12 @@ fn config(url: String) -> PostgresConfig {
 }
 
 impl Fixture {
+    /// The store as the owner of the schema has it, who alone may do some things.
+    fn owner(&self) -> Store {
+        let config = config(self.database.url_for("messaging"));
+        Store::new(pool(&config).unwrap(), StoreConfig { call: Duration::from_secs(60) })
+    }
+
     async fn dialog(&self, a: i64, b: i64) -> ConversationId {
         self.store.open_dialog(UserId(a), UserId(b), MANY).await.unwrap().unwrap()
     }
@@ -88,7 +114,7 @@ impl Fixture {
         let newest = client.query_one("SELECT pg_current_xact_id()::text::bigint", &[]).await.unwrap().get(0);
         let passed = async {
             loop {
-                let cursor = self.store.sweep(None).await.unwrap().cursor;
+                let cursor = self.store.sweep(None).await.unwrap().1.cursor;
                 if cursor > Xid(newest) {
                     return cursor;
                 }
@@ -103,7 +129,7 @@ impl Fixture {
         let horizon = self.horizon().await;
         let mut all = Sweep { cursor: start, caught_up: false, heads: Vec::new() };
         while all.cursor < horizon {
-            let swept = self.store.sweep(Some(all.cursor)).await.unwrap();
+            let (_, swept) = self.store.sweep(Some(all.cursor)).await.unwrap();
             (all.cursor, all.caught_up) = (swept.cursor, swept.caught_up);
             all.heads.extend(swept.heads);
         }
@@ -130,6 +156,11 @@ fn message(conversation: ConversationId, sender: i64, recipient: Option<i64>, te
     }
 }
 
+/// A mark of a log that was never restored.
+const fn sync_at(xid: Xid) -> Sync {
+    Sync { xid, epoch: None }
+}
+
 fn page(limit: i64, number: i64) -> Page {
     Page::new(limit, number).unwrap()
 }
@@ -142,49 +173,12 @@ fn stored_seq(outcome: &Outcome) -> i64 {
 }
 
 #[tokio::test]
-async fn every_statement_fits_the_schema() {
-    let fixture = fixture().await;
-    let client = fixture.database.connect("messaging").await;
-    for sql in [
-        send::SEND_MESSAGES,
-        groups::FIND_DIALOG,
-        groups::OPEN_DIALOG,
-        groups::CREATE_GROUP,
-        membership::CREATE_GROUP_ONCE,
-        membership::REMOVE_MEMBER,
-        membership::RENAME_GROUP,
-        marks::MARK,
-        resume::RESUME_HEADS,
-        resume::STRETCHES,
-        conversations::CONVERSATIONS,
-        conversations::ADDRESS,
-        conversations::WINDOW,
-        conversations::STRETCH,
-        blocks::BLOCK_USER,
-        blocks::UNBLOCK_USER,
-        blocks::BLOCKED,
-        membership::SET_ROLE,
-        groups::ADD_MEMBER,
-        groups::LEAVE_GROUP,
-        groups::CONVERSATIONS_OF,
-        chats::CHATS,
-        chats::HISTORY,
-        chats::GROUP_JOINED,
-        log::ENTRIES_BETWEEN,
-        log::OLDEST_UNSWEPT,
-        log::POSITION_BEFORE,
-        log::SWEEP,
-    ] {
-        client.prepare(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-}
-
-#[tokio::test]
 async fn a_schema_behind_the_code_is_refused() {
     let database = messenger_support::database().await;
     let config = PostgresConfig {
         url: database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_secs(5),
         statement: Duration::from_secs(5),
@@ -206,6 +200,7 @@ async fn an_unreachable_database_is_temporary() {
     let config = PostgresConfig {
         url: "postgres://nobody@127.0.0.1:1/none".into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_millis(500),
         statement: Duration::from_secs(1),
@@ -221,6 +216,7 @@ async fn an_abandoned_call_takes_its_connection_along() {
     let config = PostgresConfig {
         url: fixture.database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 1,
         wait: Duration::from_secs(20),
         statement: Duration::from_secs(60),

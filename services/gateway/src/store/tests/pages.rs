@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::sync::{Bookmark, Sync};
 
 const ME: UserId = UserId(1);
-const ALL: Option<Sync> = Some(Sync(Xid(0)));
+const ALL: Option<Sync> = Some(sync_at(Xid(0)));
 
 impl Fixture {
     /// A page of three, beside what is named.
@@ -67,8 +67,9 @@ async fn a_page_that_is_just_full_is_the_last() {
     }
     let page = fixture.page(&[], None).await;
     assert_eq!((page.heads.len(), page.next), (3, None));
-    let none =
-        fixture.page(&[], Some(Bookmark { xid: Xid(i64::MAX), conversation: ConversationId(1) })).await;
+    let none = fixture
+        .page(&[], Some(Bookmark { xid: Xid(i64::MAX), conversation: ConversationId(1), epoch: None }))
+        .await;
     assert_eq!(none, ResumeHeads::default());
 }
 
@@ -109,7 +110,7 @@ async fn what_was_restored_and_grows_between_pages_is_told() {
     let restore =
         "UPDATE conversations SET last_xid = '1000000000000'; UPDATE entries SET xid = '1000000000000'";
     client.batch_execute(restore).await.unwrap();
-    let future = Some(Sync(Xid(1_000_000_000_001)));
+    let future = Some(sync_at(Xid(1_000_000_000_001)));
     let (mut told, mut after) = (Vec::new(), None);
     for _ in 0..3 {
         let page = fixture.store.resume_heads_within(ME, future, &[], after, 0, 3).await.unwrap();

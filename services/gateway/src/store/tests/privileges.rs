@@ -9,13 +9,14 @@ const TABLES: &[&str] = &[
     "blocks: SELECT INSERT DELETE",
     "conversations: SELECT INSERT UPDATE(name last_seq last_message_seq last_entry_at last_message_at last_xid deleted_at blocked)",
     "entries: SELECT INSERT",
+    "log_epoch: SELECT",
     "members: SELECT INSERT UPDATE(role joined_seq joined_at left_seq read_seq delivered_seq muted_until)",
     "refinery_schema_history: SELECT",
 ];
 
 #[tokio::test]
 async fn every_table_is_decided_upon_and_every_function_is_the_roles_alone() {
-    let fixture = fixture().await;
+    let fixture = fixture_with(0).await;
     let owner = fixture.database.connect("messaging").await;
     assert_eq!(
         privileges(&owner, &fixture.role).await,
@@ -42,7 +43,8 @@ async fn a_new_table_and_a_new_function_follow_with_the_next_migration() {
 #[tokio::test]
 async fn the_role_is_refused_what_the_statements_do_not_need() {
     let fixture = fixture().await;
-    fixture.dialog(1, 2).await;
+    let dialog = fixture.dialog(1, 2).await;
+    fixture.send(&[message(dialog, 1, Some(2), "stays")]).await;
     let owner = fixture.database.connect("messaging").await;
     owner.batch_execute("CREATE SCHEMA accounts; CREATE TABLE accounts.users (id bigint)").await.unwrap();
     let client = fixture.database.connect_as(&fixture.role, "messaging").await;
@@ -55,8 +57,14 @@ async fn the_role_is_refused_what_the_statements_do_not_need() {
         "TRUNCATE entries",
         "DELETE FROM conversations",
         "UPDATE conversations SET low_user = 3",
+        "UPDATE conversations SET cleared_seq = 1",
+        "SELECT * FROM remove_old(0, 0, 'infinity', 500, 500, false)",
+        "SELECT set_cleared(ARRAY[1::bigint], ARRAY[1::bigint])",
         "UPDATE members SET user_id = 3",
         "DELETE FROM members",
+        "UPDATE log_epoch SET number = 7",
+        "DELETE FROM log_epoch",
+        "SELECT begin_epoch()",
         "DELETE FROM refinery_schema_history",
         "UPDATE refinery_schema_history SET checksum = ''",
         "CREATE TABLE mine (id int)",

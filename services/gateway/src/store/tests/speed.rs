@@ -1,4 +1,4 @@
-//! How quick the hot statements are. Not a check of right or wrong, hence ignored:
+//! How quick messages are stored. Not a check of right or wrong, hence ignored:
 //! `cargo test --profile up -p messenger-gateway --lib store::tests::speed -- --ignored --nocapture`
 
 use std::time::Instant;
@@ -6,13 +6,12 @@ use std::time::Instant;
 use futures_util::future::{join_all, try_join_all};
 
 use super::*;
-use crate::domain::command::{Mark, MarkKind};
-use crate::domain::page::Limit;
-use crate::domain::sync::Sync;
 
 const DIALOGS: i64 = 10_000;
 const CONNECTIONS: i64 = 8;
 const ROWS: i64 = 50_000;
+/// Somebody who is in no dialog yet.
+const WRITER: i64 = 999_998;
 
 /// As the lanes do it: each connection has conversations of its own, each of its batches is a new one's worth of rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,54 +46,51 @@ async fn rows_per_second() {
     }
 }
 
-/// What a client asks for when it comes back, of a user in 2,000 dialogs of 50 entries, all of which have grown.
-#[tokio::test]
+/// What it costs to send a statement without a name, as behind a pooler: the same calls either way, in turns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
-async fn milliseconds_of_reads() {
-    const ROUNDS: u32 = 50;
+async fn microseconds_with_and_without_a_name() {
+    const ROUNDS: u32 = 10;
+    const CALLS: u32 = 200;
     let fixture = fixture().await;
     let client = fixture.database.connect("messaging").await;
-    client.batch_execute(plans::FILL).await.unwrap();
-    let (store, user, all) = (&fixture.store, UserId(1), Some(Sync(Xid(0))));
-    let now = Sync(fixture.horizon().await);
-    let heads = store.resume_heads(user, all, &[], None).await.unwrap().heads;
-    let positions: Vec<_> = heads.iter().map(|head| (head.conversation, Seq(48))).collect();
-    let stretches: Vec<_> = heads[..40]
-        .iter()
-        .map(|head| Stretch { conversation: head.conversation, after: Seq::ZERO, top: head.top })
-        .collect();
-    let budget = Budget { bytes: 512 * 1024, entry_bytes: 256 };
-    let conversation = heads[0].conversation;
-    let mut seq = 0;
-    for what in [
-        "heads, nothing new",
-        "heads, all new",
-        "heads, 1,000 named",
-        "2,000 entries",
-        "50 entries",
-        "list of 20",
-        "list of 100",
-        "mark",
-    ] {
-        let start = Instant::now();
-        for _ in 0..ROUNDS {
-            seq += 1;
-            let mark = Mark { conversation, kind: MarkKind::Read, seq: Seq(seq % 50) };
-            match what {
-                "heads, nothing new" => {
-                    drop(store.resume_heads_within(user, Some(now), &[], None, 0, 1_000).await.unwrap());
-                }
-                "heads, all new" => drop(store.resume_heads(user, all, &[], None).await.unwrap()),
-                "heads, 1,000 named" => drop(store.resume_heads(user, None, &positions, None).await.unwrap()),
-                "2,000 entries" => drop(store.stretches(&stretches, budget).await.unwrap()),
-                "50 entries" => drop(store.stretch(stretches[0], Keep::Newest, budget).await.unwrap()),
-                "list of 20" => drop(store.conversations(user, None, Limit::new(20).unwrap()).await.unwrap()),
-                "list of 100" => {
-                    drop(store.conversations(user, None, Limit::new(100).unwrap()).await.unwrap());
-                }
-                _ => drop(store.mark(user, mark, 50).await.unwrap()),
+    large::MILLION.fill(&client).await;
+    let stores = [fixture.store.clone(), fixture.behind_a_pooler()];
+    let dialog = fixture.dialog(WRITER, WRITER + 1).await;
+    for what in ["send of 1", "send of 64", "history", "chats", "50 entries"] {
+        let mut taken = [Duration::ZERO; 2];
+        for round in 0..2 * ROUNDS {
+            let which = usize::from(round % 2 == 1);
+            let store = &stores[which];
+            let start = Instant::now();
+            for _ in 0..CALLS {
+                call(store, dialog, what).await;
+            }
+            // The first of each makes connections.
+            if round >= 2 {
+                taken[which] += start.elapsed();
             }
         }
-        println!("{what}: {:.2} ms", start.elapsed().as_secs_f64() * 1e3 / f64::from(ROUNDS));
+        let [named, unnamed] = taken.map(|taken| taken.as_secs_f64() * 1e6 / f64::from(CALLS * (ROUNDS - 1)));
+        println!("{what}: {named:.0} us with a name, {unnamed:.0} us without");
+    }
+}
+
+async fn call(store: &Store, dialog: ConversationId, what: &str) {
+    let drafts = |count| (0..count).map(|_| message(dialog, WRITER, Some(999_999), "x")).collect::<Vec<_>>();
+    let send = async |count| {
+        let drafts = drafts(count);
+        drop(store.send(&drafts.iter().collect::<Vec<_>>(), Locked::Wait).await.unwrap());
+    };
+    match what {
+        "send of 1" => send(1).await,
+        "send of 64" => send(64).await,
+        "history" => drop(store.dialog_history(ConversationId(77), page(20, 1)).await.unwrap()),
+        "chats" => drop(store.chats(UserId(1), page(20, 1)).await.unwrap()),
+        _ => {
+            let stretch = Stretch { conversation: ConversationId(77), after: Seq(0), top: Seq(50) };
+            let budget = Budget { bytes: 512 * 1024, entry_bytes: 256 };
+            drop(store.stretch(stretch, Keep::Newest, budget).await.unwrap());
+        }
     }
 }

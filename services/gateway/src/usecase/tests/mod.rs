@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use messenger_chassis::lifecycle::Tasks;
 use messenger_chassis::migrate;
-use messenger_chassis::postgres::{PostgresConfig, connection_config, pool};
+use messenger_chassis::postgres::{Pooler, PostgresConfig, connection_config, pool};
 use messenger_support::TestDatabase;
 use tokio_util::sync::DropGuard;
 
@@ -75,6 +75,7 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
     let postgres = PostgresConfig {
         url: database.url_for("messaging").into(),
         ca: None,
+        pooler: Pooler::None,
         connections: 6,
         wait: PATIENCE,
         statement: PATIENCE,

@@ -19,13 +19,16 @@ fn row(last_seq: u64, entries: &[u64]) -> Resumed {
 
 /// A connection that has asked for its first page.
 fn connect(logs: &mut Logs, sync: &str) -> Resume {
-    logs.connected(sync.to_owned());
+    logs.connected(None, sync.to_owned());
     logs.resume(9).expect("something to resume from")
 }
 
 fn at(position: u64) -> Logs {
-    let mut logs =
-        Logs::new(State { since: Some("x1".to_owned()), positions: BTreeMap::from([(1, position)]) });
+    let mut logs = Logs::new(State {
+        epoch: None,
+        since: Some("x1".to_owned()),
+        positions: BTreeMap::from([(1, position)]),
+    });
     connect(&mut logs, "x2");
     logs
 }
@@ -85,12 +88,12 @@ fn what_is_left_out_while_something_is_pulled_is_pulled_after() {
 
 #[test]
 fn positions_survive_a_connection_that_was_not_complete_and_an_answer_that_leaves_them_out() {
-    let mut logs = Logs::new(State { since: Some("x1".to_owned()), positions: BTreeMap::new() });
+    let mut logs = Logs::new(State { epoch: None, since: Some("x1".to_owned()), positions: BTreeMap::new() });
     connect(&mut logs, "x2");
     assert_eq!(places(&logs.resumed(row(5, &[4, 5]))), [4, 5]);
     // It breaks.
     connect(&mut logs, "x3");
-    let expected = State { since: Some("x1".to_owned()), positions: BTreeMap::from([(1, 5)]) };
+    let expected = State { epoch: None, since: Some("x1".to_owned()), positions: BTreeMap::from([(1, 5)]) };
     assert_eq!(logs.state(), expected);
     logs.resumed(Resumed { conversations: Vec::new(), unknown: Vec::new(), cursor: None });
     logs.complete();
@@ -116,8 +119,8 @@ fn a_later_page_does_not_hide_what_an_earlier_one_left_to_be_pulled() {
 #[test]
 fn what_has_moved_is_told_when_it_is_named_and_not_before() {
     let positions = BTreeMap::from([(0, 5), (1, 10), (2, 7)]);
-    let mut logs = Logs::new(State { since: Some("x1".to_owned()), positions });
-    logs.connected("x2".to_owned());
+    let mut logs = Logs::new(State { epoch: None, since: Some("x1".to_owned()), positions });
+    logs.connected(None, "x2".to_owned());
     let page = |since: Option<&str>, id, position, cursor: Option<&str>| {
         let positions = BTreeMap::from([(id, position)]);
         Some(Resume { since: since.map(str::to_owned), positions, cursor: cursor.map(str::to_owned) })
@@ -132,4 +135,33 @@ fn what_has_moved_is_told_when_it_is_named_and_not_before() {
     assert_eq!(logs.resume(1), page(None, 2, 7, None), "the last page of those that have grown is told");
     logs.resumed(Resumed { conversations: Vec::new(), unknown: vec![2], cursor: None });
     assert_eq!(logs.resume(1), None);
+}
+
+#[test]
+fn another_epoch_forgets_all_and_asks_for_all() {
+    let [first, second] = [1, 2].map(|name| Some(Uuid::from_u128(name)));
+    let mut logs = at(10);
+    logs.resumed(row(10, &[]));
+    logs.complete();
+    assert!(!logs.connected(first, "x3".to_owned()), "it has never heard of one");
+    logs.complete();
+    assert!(logs.entry(entry(1, 12)).is_empty(), "it waits for 11");
+    assert!(!logs.connected(None, "x4".to_owned()), "a server that does not tell");
+    logs.complete();
+
+    assert!(logs.connected(second, "x1@2".to_owned()));
+    let state = State { epoch: second, since: Some("x0".to_owned()), positions: BTreeMap::new() };
+    assert_eq!(logs.state(), state);
+    let all = Resume { since: Some("x0".to_owned()), ..Resume::default() };
+    assert_eq!(logs.resume(9), Some(all.clone()));
+    assert_eq!(places(&logs.resumed(row(3, &[1, 2, 3]))), [1, 2, 3], "again, and no reset of each");
+    // It breaks: the same epoch again, from where it stands.
+    assert!(!logs.connected(second, "x2@2".to_owned()));
+    assert_eq!(logs.resume(9), Some(Resume { positions: BTreeMap::from([(1, 3)]), ..all }));
+    logs.resumed(row(4, &[4]));
+    logs.complete();
+    let state = State { epoch: second, since: Some("x2@2".to_owned()), positions: BTreeMap::from([(1, 4)]) };
+    assert_eq!(logs.state(), state);
+    let mut restarted = Logs::new(state);
+    assert!(restarted.connected(first, "x9".to_owned()), "a device that was switched off hears of it, too");
 }

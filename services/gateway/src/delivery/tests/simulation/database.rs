@@ -241,6 +241,7 @@ impl Database {
             target: None,
             body: "text".into(),
             created_at: Timestamp::UNIX_EPOCH,
+            deleted_at: None,
         };
         self.next_id += 1;
         log.log.push(Stored { entry: entry.clone(), xid: log.last_xid });

@@ -108,7 +108,7 @@ impl Device {
                 });
                 let greeted = &self.socket.as_ref().unwrap().stream.greeted;
                 self.begun.get_or_insert_with(|| greeted.clone());
-                self.logs.connected(hello.sync);
+                self.logs.connected(None, hello.sync);
                 self.resume(at)
             }
             (Incoming::Push(Push::Event(v2::Event::Entry(entry))), _) => {

@@ -7,6 +7,7 @@ use super::network::Wire;
 use super::queries::log_row;
 use super::world::{Moment, Sabotage};
 use crate::delivery::cursor::{Cursor, news};
+use crate::delivery::figures::Arrival;
 use crate::delivery::gate::Need;
 use crate::delivery::log::Item;
 use crate::delivery::worker::{Input, Read, Worker};
@@ -111,7 +112,7 @@ impl Gateway {
         if at.sabotage == Sabotage::Gate {
             return self.blurt(&event, at);
         }
-        self.offer(event.entry.conversation, Input::Event(Arc::new(event), None), at);
+        self.offer(event.entry.conversation, Input::Event(Arc::new(event), Arrival::Log, None), at);
     }
 
     /// Tells everybody at once, past the gate.
@@ -122,7 +123,9 @@ impl Gateway {
         let text: bytes::Bytes = Dialect::V2.event(event).unwrap().into();
         let conversation = &at.database.conversations[&entry.conversation];
         for user in conversation.members.keys().filter(|user| conversation.is_visible(**user, entry.seq)) {
-            self.hub.with_sockets(*user, |outbox| outbox.push(Frame { text: text.clone(), about }));
+            self.hub.with_sockets(*user, |outbox| {
+                outbox.push(Frame { text: text.clone(), about, written: None })
+            });
         }
     }
 
@@ -212,7 +215,7 @@ fn read(wanted: Read, at: &mut Moment<'_>) -> Input {
 fn row(entry: Entry) -> (Seq, Item) {
     let row = log_row(entry);
     let event = row.entry.map(|entry| Arc::new(event(entry)));
-    (row.seq, Item { seq: row.seq, event, users: row.users, trace: None })
+    (row.seq, Item { seq: row.seq, event, users: row.users, arrival: Arrival::Log, trace: None })
 }
 
 pub(super) fn event(entry: Entry) -> Event {

@@ -84,10 +84,10 @@ impl Database {
             };
             let head = conversation.resume_head(*id, part, position, since);
             let latest = conversation.log.last().map(|stored| stored.entry.id.0);
-            let place = Bookmark { xid: Xid(conversation.last_xid), conversation: *id };
+            let place = Bookmark { xid: Xid(conversation.last_xid), conversation: *id, epoch: None };
             if position.is_some() {
                 told.push((latest, head));
-            } else if since.is_some_and(|since| conversation.has_grown(part, since.0.0))
+            } else if since.is_some_and(|since| conversation.has_grown(part, since.xid.0))
                 && Some(place) > after
             {
                 grown.insert(place, (latest, head));
@@ -145,7 +145,7 @@ impl Conversation {
     ) -> ResumeHead {
         let floor = Seq((part.joined.0 - 1).max(0));
         let top = part.left.unwrap_or(self.last());
-        let held = || since.map_or(floor, |since| self.before(since.0.0, floor).min(top));
+        let held = || since.map_or(floor, |since| self.before(since.xid.0, floor).min(top));
         ResumeHead {
             conversation,
             kind: if self.users.is_some() { ConversationKind::Dialog } else { ConversationKind::Group },

@@ -19,7 +19,7 @@ use crate::domain::greeting::Greeting;
 use crate::domain::ids::{ConversationId, Seq, SessionId, UserId, Xid};
 use crate::domain::page::Limit;
 use crate::domain::reply::{Place, Reply, Resumed};
-use crate::domain::sync::{Bookmark, Sync};
+use crate::domain::sync::{Bookmark, Epoch, Sync};
 use crate::fanout::{Bus as _, Channel};
 use crate::hub::{Drained, Frame, Registration};
 use crate::store::{LogRow, Membership};
@@ -147,7 +147,8 @@ impl Socket {
             node: self.gateway.to_string(),
             user: self.user,
             heartbeat_ms: 0,
-            sync: Sync(self.since),
+            epoch: Epoch { id: Uuid::nil(), tag: None },
+            sync: Sync { xid: self.since, epoch: None },
             server_time: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::UNIX_EPOCH,
             content_bytes: 0,

@@ -44,6 +44,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         content: "Hi".into(),
         created_at,
         updated_at: created_at,
+        deleted_at: None,
     };
     let chats = vec![
         chat(ChatPlace::User { id: UserId(3), name: None }),

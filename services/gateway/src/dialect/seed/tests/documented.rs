@@ -75,6 +75,7 @@ fn chats() {
         content: "Hi".into(),
         created_at: at,
         updated_at: at,
+        deleted_at: None,
     };
     let dialog = chat(ChatPlace::User { id: UserId(1), name: name("Patrick0") });
     let group =
@@ -117,7 +118,13 @@ fn chats() {
         }
     }"#,
     );
-    assert_eq!(reply(LIST, &Ok(Reply::Chats(vec![dialog, group]))), expected);
+    assert_eq!(reply(LIST, &Ok(Reply::Chats(vec![dialog.clone(), group]))), expected);
+    let removed = Chat { content: "".into(), deleted_at: Some(at), ..dialog };
+    let frame = reply(LIST, &Ok(Reply::Chats(vec![removed])));
+    assert!(
+        frame.contains(r#""content":"","#) && frame.contains(r#""deletedAt":"2023-07-28T13:20:09.896Z"}"#),
+        "{frame}"
+    );
 }
 
 #[test]

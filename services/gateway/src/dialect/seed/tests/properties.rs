@@ -126,6 +126,7 @@ proptest! {
             content: "a".into(),
             created_at: at,
             updated_at: at,
+            deleted_at: None,
         };
         let text = reply(r#"{"type":"listLastMessage"}"#, &Ok(Reply::Chats(vec![chat])));
         let written = parse(&text)["params"]["data"][0]["createdAt"].as_str().unwrap().to_owned();

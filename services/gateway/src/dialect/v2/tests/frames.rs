@@ -76,7 +76,9 @@ fn entries_are_these() {
         ("memberRemoved", known, r#""userId":3,"userName":"Bob""#),
         ("groupRenamed", known, r#""name":"the crew""#),
         ("roleChanged", known, r#""userId":3,"userName":"Bob","role":"admin""#),
+        ("message", known, r#""content":"","deletedAt":"2026-07-28T13:20:09.896Z","receiverId":3"#),
     ];
+    assert_eq!(events().len(), expected.len());
     for (event, (kind, known, body)) in events().iter().zip(expected) {
         let frame = format!(
             r#"{{"type":"entry","event":true,"params":{{"conversationId":7,"seq":3,"kind":"{kind}",{known},{body}}}}}"#
@@ -108,7 +110,7 @@ fn other_events_are_these() {
         ),
         (
             Dialect::V2.hello(&greeting()),
-            r#"{"type":"hello","event":true,"params":{"connectionId":"c","node":"n","userId":2,"heartbeatMs":25000,"sync":"x48213","serverTime":"2026-07-28T13:20:09.896Z","expiresAt":"2026-07-28T13:20:09.896Z","limits":{"contentBytes":16384,"frameBytes":65536,"page":100,"inFlight":64,"resumePositions":1000,"membersPerRequest":100}}}"#,
+            r#"{"type":"hello","event":true,"params":{"connectionId":"c","node":"n","userId":2,"heartbeatMs":25000,"epoch":"00000000-0000-0000-0000-000000000007","sync":"x48213","serverTime":"2026-07-28T13:20:09.896Z","expiresAt":"2026-07-28T13:20:09.896Z","limits":{"contentBytes":16384,"frameBytes":65536,"page":100,"inFlight":64,"resumePositions":1000,"membersPerRequest":100}}}"#,
         ),
     ] {
         assert_eq!(frame.as_deref(), Some(expected));

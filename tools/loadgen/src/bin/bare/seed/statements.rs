@@ -87,7 +87,7 @@ pub(super) const ENTRIES: &str = "
 pub(super) const INDEXES: &str = "
     SELECT string_agg(CASE WHEN c.oid IS NULL THEN format('DROP INDEX %I', i.relname)
             ELSE format('ALTER TABLE entries DROP CONSTRAINT %I', c.conname) END, '; ' ORDER BY i.relname),
-        string_agg(CASE WHEN c.oid IS NULL THEN pg_get_indexdef(x.indexrelid)
+        string_agg(CASE WHEN c.oid IS NULL THEN replace(pg_get_indexdef(x.indexrelid), ' ON ONLY ', ' ON ')
             ELSE format('ALTER TABLE entries ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)) END, '; '
             ORDER BY i.relname)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid

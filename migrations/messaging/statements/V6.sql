@@ -1,0 +1,97 @@
+-- What programs send whose newest migration is V6. Written by a test: see ../../README.md.
+
+-- send::SEND_MESSAGES
+-- takes (bool, _int8, _int8, _int8, _uuid, _uuid, _text, _int8) gives (status int2, seq int8, id int8, created_at timestamptz)
+SELECT status, seq, id, created_at FROM send_messages($1, $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::uuid[], $7::text[], $8::bigint[]);
+
+-- groups::FIND_DIALOG
+-- takes (int8, int8) gives (id int8)
+SELECT id FROM conversations WHERE kind = 0 AND low_user = $1 AND high_user = $2;
+
+-- groups::OPEN_DIALOG
+-- takes (int8, int8, int8) gives (status int2, id int8)
+SELECT status, id FROM open_dialog($1, $2, $3);
+
+-- groups::CREATE_GROUP
+-- takes (int8, text, int8) gives (status int2, seq int8, id int8, uuid uuid, client_id uuid, created_at timestamptz, conversation_id int8)
+SELECT status, seq, id, uuid, client_id, created_at, conversation_id FROM create_group($1, $2, $3);
+
+-- membership::CREATE_GROUP_ONCE
+-- takes (int8, uuid, text, int8) gives (status int2, seq int8, id int8, uuid uuid, client_id uuid, created_at timestamptz, conversation_id int8)
+SELECT status, seq, id, uuid, client_id, created_at, conversation_id FROM create_group_once($1, $2, $3, $4);
+
+-- membership::REMOVE_MEMBER
+-- takes (int8, int8, int8) gives (status int2, seq int8, id int8, uuid uuid, client_id uuid, created_at timestamptz)
+SELECT status, seq, id, uuid, client_id, created_at FROM remove_member($1, $2, $3);
+
+-- membership::RENAME_GROUP
+-- takes (int8, int8, text) gives (status int2, seq int8, id int8, uuid uuid, client_id uuid, created_at timestamptz)
+SELECT status, seq, id, uuid, client_id, created_at FROM rename_group($1, $2, $3);
+
+-- marks::MARK
+-- takes (int8, int8, bool, int8, int8) gives (status int2, seq int8, moved bool, peer int8, is_small bool)
+SELECT status, seq, moved, peer, is_small FROM mark($1, $2, $3, $4, $5);
+
+-- resume::RESUME_HEADS
+-- takes (int8, int8, int8, int8, _int8, _int8, int8, int8) gives (conversation_id int8, kind int2, after int8, top int8, read_seq int8, delivered_seq int8, is_member bool, next_xid int8, next_id int8)
+SELECT conversation_id, kind, after, top, read_seq, delivered_seq, is_member, next_xid, next_id FROM resume_heads($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- resume::STRETCHES
+-- takes (_int8, _int8, _int8, int8, int8, int8) gives (conversation_id int8, seq int8, id int8, uuid uuid, kind int2, sender_id int8, recipient_id int8, client_id uuid, body text, created_at timestamptz, target_seq int8)
+WITH sized AS MATERIALIZED ( SELECT w.*, s.bytes FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w (c, after, top, n) CROSS JOIN LATERAL ( SELECT sum(octet_length(x.body) + $5::bigint)::bigint AS bytes FROM ( SELECT e.body FROM entries e WHERE e.conversation_id = w.c AND e.seq > w.after AND e.seq <= w.top LIMIT $6) x) s), chosen AS MATERIALIZED ( SELECT s.*, sum(s.bytes) OVER (ORDER BY s.n) AS total FROM sized s WHERE s.bytes <= $4) SELECT e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq FROM chosen CROSS JOIN LATERAL ( SELECT * FROM entries x WHERE x.conversation_id = chosen.c AND x.seq > chosen.after AND x.seq <= chosen.top ORDER BY x.seq LIMIT $6) e WHERE chosen.total <= $4 ORDER BY chosen.n, e.seq;
+
+-- conversations::CONVERSATIONS
+-- takes (int8, timestamptz, int8, int8, int8, int8) gives (conversation_id int8, seq int8, id int8, uuid uuid, kind int2, sender_id int8, recipient_id int8, client_id uuid, body text, created_at timestamptz, target_seq int8, id int8, name text, peer int8, role int2, joined_seq int8, last_seq int8, read_seq int8, delivered_seq int8, last_entry_at timestamptz, read_seq int8, delivered_seq int8, count int8)
+WITH mine AS ( (SELECT c.id, c.name, c.low_user + c.high_user - $1 AS peer, c.last_seq, c.last_message_seq, c.last_entry_at FROM conversations c WHERE c.low_user = $1 AND c.kind = 0 AND c.active_on IS NOT NULL AND c.deleted_at IS NULL AND c.active_on <= coalesce(($2::timestamptz AT TIME ZONE 'UTC')::date, 'infinity') AND ($2 IS NULL OR (c.last_entry_at, c.id) < ($2, $3::bigint)) ORDER BY c.active_on DESC FETCH FIRST (SELECT $4::bigint) ROWS WITH TIES) UNION ALL (SELECT c.id, c.name, c.low_user + c.high_user - $1 AS peer, c.last_seq, c.last_message_seq, c.last_entry_at FROM conversations c WHERE c.high_user = $1 AND c.low_user <> c.high_user AND c.kind = 0 AND c.active_on IS NOT NULL AND c.deleted_at IS NULL AND c.active_on <= coalesce(($2::timestamptz AT TIME ZONE 'UTC')::date, 'infinity') AND ($2 IS NULL OR (c.last_entry_at, c.id) < ($2, $3::bigint)) ORDER BY c.active_on DESC FETCH FIRST (SELECT $4::bigint) ROWS WITH TIES) UNION ALL (SELECT c.id, c.name, c.low_user + c.high_user - $1 AS peer, c.last_seq, c.last_message_seq, c.last_entry_at FROM members m JOIN conversations c ON c.id = m.conversation_id WHERE m.user_id = $1 AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL AND ($2 IS NULL OR (c.last_entry_at, c.id) < ($2, $3)))), page AS (SELECT * FROM mine ORDER BY last_entry_at DESC, id DESC LIMIT $4) SELECT e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq, page.id, page.name, page.peer, m.role, m.joined_seq, page.last_seq, m.read_seq, m.delivered_seq, page.last_entry_at, other.read_seq, other.delivered_seq, unread.count FROM page JOIN members m ON m.conversation_id = page.id AND m.user_id = $1 LEFT JOIN entries e ON e.conversation_id = page.id AND e.seq = page.last_message_seq AND page.last_message_seq >= m.joined_seq LEFT JOIN members other ON other.conversation_id = page.id AND other.user_id = page.peer CROSS JOIN LATERAL ( SELECT count(*) FROM ( SELECT 1 FROM entries u WHERE u.conversation_id = page.id AND u.seq > greatest(m.read_seq, m.joined_seq - 1, page.last_seq - $6::bigint) AND u.kind = 0 AND u.sender_id <> $1 AND u.deleted_at IS NULL ORDER BY u.seq DESC LIMIT $5) newest) unread ORDER BY page.last_entry_at DESC, page.id DESC;
+
+-- conversations::ADDRESS
+-- takes (int8) gives (low_user int8, high_user int8)
+SELECT c.low_user, c.high_user FROM conversations c WHERE c.id = $1 AND c.deleted_at IS NULL;
+
+-- conversations::WINDOW
+-- takes (int8, int8) gives (joined_seq int8, coalesce int8)
+SELECT m.joined_seq, coalesce(m.left_seq, c.last_seq) FROM members m JOIN conversations c ON c.id = m.conversation_id WHERE m.conversation_id = $1 AND m.user_id = $2 AND c.deleted_at IS NULL;
+
+-- conversations::STRETCH
+-- takes (int8, int8, int8, int8, int8, int8) gives (conversation_id int8, seq int8, id int8, uuid uuid, kind int2, sender_id int8, recipient_id int8, client_id uuid, body text, created_at timestamptz, target_seq int8)
+SELECT e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq FROM ( SELECT x.*, sum(octet_length(x.body) + $6::bigint) OVER turn AS bytes, row_number() OVER turn AS n FROM entries x WHERE x.conversation_id = $1 AND x.seq > $2 AND x.seq <= $3 WINDOW turn AS (ORDER BY x.seq * $4::bigint)) e WHERE e.bytes <= $5::bigint OR e.n = 1 ORDER BY e.seq;
+
+-- groups::ADD_MEMBER
+-- takes (int8, int8, int8, int8, int8) gives (status int2, seq int8, id int8, uuid uuid, client_id uuid, created_at timestamptz)
+SELECT status, seq, id, uuid, client_id, created_at FROM add_member($1, $2, $3, $4, $5);
+
+-- groups::LEAVE_GROUP
+-- takes (int8, int8) gives (status int2, seq int8, id int8, uuid uuid, client_id uuid, created_at timestamptz)
+SELECT status, seq, id, uuid, client_id, created_at FROM leave_group($1, $2);
+
+-- groups::CONVERSATIONS_OF
+-- takes (_int8, int8) gives (n int8, id int8, joined_seq int8, last_seq int8, ?column? bool, coalesce bool)
+SELECT u.n, mine.* FROM unnest($1::bigint[]) WITH ORDINALITY AS u (id, n) CROSS JOIN LATERAL ( SELECT c.id, m.joined_seq, c.last_seq, true, coalesce(c.last_xid >= $2::bigint::text::xid8, false) FROM members m JOIN conversations c ON c.id = m.conversation_id WHERE m.user_id = u.id AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL UNION ALL SELECT c.id, 0, c.last_seq, false, true FROM conversations c WHERE c.kind = 0 AND c.low_user = u.id AND c.deleted_at IS NULL AND c.active_on >= (now() AT TIME ZONE 'UTC')::date - 1 AND c.last_xid >= $2::bigint::text::xid8 UNION ALL SELECT c.id, 0, c.last_seq, false, true FROM conversations c WHERE c.kind = 0 AND c.high_user = u.id AND c.low_user <> c.high_user AND c.deleted_at IS NULL AND c.active_on >= (now() AT TIME ZONE 'UTC')::date - 1 AND c.last_xid >= $2::bigint::text::xid8) mine;
+
+-- chats::CHATS
+-- takes (int8, int8, int8) gives (conversation_id int8, seq int8, id int8, uuid uuid, kind int2, sender_id int8, recipient_id int8, client_id uuid, body text, created_at timestamptz, target_seq int8, edited_at timestamptz, name text)
+WITH mine AS ( (SELECT c.id, NULL AS name, c.last_message_seq AS seq, c.last_message_at AS shown_at FROM conversations c WHERE c.kind = 0 AND c.low_user = $1 AND c.active_on IS NOT NULL AND c.deleted_at IS NULL ORDER BY c.active_on DESC FETCH FIRST (SELECT $2::bigint + $3::bigint) ROWS WITH TIES) UNION ALL (SELECT c.id, NULL, c.last_message_seq, c.last_message_at FROM conversations c WHERE c.kind = 0 AND c.high_user = $1 AND c.low_user <> c.high_user AND c.active_on IS NOT NULL AND c.deleted_at IS NULL ORDER BY c.active_on DESC FETCH FIRST (SELECT $2 + $3) ROWS WITH TIES) UNION ALL (SELECT c.id, c.name, CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_seq ELSE m.joined_seq END, CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_at ELSE m.joined_at END FROM members m JOIN conversations c ON c.id = m.conversation_id WHERE m.user_id = $1 AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL)), page AS (SELECT * FROM mine ORDER BY shown_at DESC, id DESC LIMIT $2 OFFSET $3) SELECT e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq, e.edited_at, page.name FROM page JOIN entries e ON e.conversation_id = page.id AND e.seq = page.seq ORDER BY page.shown_at DESC, page.id DESC;
+
+-- chats::HISTORY
+-- takes (int8, int8, int8, int8) gives (conversation_id int8, seq int8, id int8, uuid uuid, kind int2, sender_id int8, recipient_id int8, client_id uuid, body text, created_at timestamptz, target_seq int8)
+SELECT e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq FROM entries e WHERE e.conversation_id = $1 AND e.seq >= $4 AND e.kind = 0 AND e.deleted_at IS NULL AND e.seq <= ( SELECT c.last_seq - $3::bigint - ( SELECT count(*) FROM ( SELECT h.seq + row_number() OVER (ORDER BY h.seq DESC) AS reach FROM entries h WHERE h.conversation_id = $1 AND h.seq >= $4 AND (h.kind <> 0 OR h.deleted_at IS NOT NULL) AND $3 > 0) hidden WHERE hidden.reach > c.last_seq - $3) FROM conversations c WHERE c.id = $1) ORDER BY e.seq DESC LIMIT $2;
+
+-- chats::GROUP_JOINED
+-- takes (int8, int8) gives (joined_seq int8)
+SELECT m.joined_seq FROM conversations c LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = $2 AND m.left_seq IS NULL WHERE c.id = $1 AND c.kind = 1 AND c.deleted_at IS NULL;
+
+-- log::ENTRIES_BETWEEN
+-- takes (int8, int8, int8, int8) gives (conversation_id int8, seq int8, id int8, uuid uuid, kind int2, sender_id int8, recipient_id int8, client_id uuid, body text, created_at timestamptz, target_seq int8)
+SELECT e.conversation_id, e.seq, e.id, e.uuid, e.kind, e.sender_id, e.recipient_id, e.client_id, e.body, e.created_at, e.target_seq FROM entries e WHERE e.conversation_id = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4;
+
+-- log::OLDEST_UNSWEPT
+-- takes (int8) gives (greatest float8)
+SELECT greatest(extract(epoch FROM clock_timestamp() - e.created_at), 0)::float8 FROM entries e WHERE e.xid >= $1::bigint::text::xid8 AND e.xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY e.xid LIMIT 1;
+
+-- log::POSITION_BEFORE
+-- takes (int8, int8) gives (seq int8)
+SELECT e.seq FROM entries e WHERE e.conversation_id = $1 AND e.xid < $2::bigint::text::xid8 ORDER BY e.seq DESC LIMIT 1;
+
+-- log::SWEEP
+-- takes (int8, int8) gives (cursor int8, behind bool, conversation_id int8, seq int8, sender_id int8, recipient_id int8)
+SELECT cursor, behind, conversation_id, seq, sender_id, recipient_id FROM sweep($1, $2);
