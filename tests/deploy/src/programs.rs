@@ -45,12 +45,13 @@ impl Program {
         found.unwrap_or_else(|| panic!("{name} is no program of the image"))
     }
 
-    /// The subcommands that the usage line names.
+    /// The subcommands that its help lists.
     pub(crate) fn subcommands(self) -> Vec<String> {
-        let output = self.run(&[], &BTreeMap::new());
-        let text = String::from_utf8(output.stderr).unwrap();
-        let (_, list) = text.split_once(&format!("usage: {} ", self.name)).expect("a usage line");
-        list.trim().split(" | ").map(str::to_owned).collect()
+        let output = self.run(&["--help"], &BTreeMap::new());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (_, list) = text.split_once("Commands:\n").expect("a list of commands");
+        let names = list.lines().map_while(|line| line.strip_prefix("  ")?.split_whitespace().next());
+        names.map(str::to_owned).collect()
     }
 
     /// Every key that the program reads.
