@@ -111,6 +111,8 @@ fn clauses<'a, 'b>(words: &'b [&'a str]) -> Vec<&'b [&'a str]> {
 }
 
 fn altered(clause: &[&str]) -> Option<&'static str> {
+    let clause = outside_brackets(clause);
+    let clause = clause.as_slice();
     let adds = clause.iter().position(|word| *word == "ADD").map(|at| &clause[at + 1..]);
     let filled = ["DEFAULT", "GENERATED"].iter().any(|word| clause.contains(word));
     match adds {
@@ -125,6 +127,20 @@ fn altered(clause: &[&str]) -> Option<&'static str> {
         None if clause.contains(&"TYPE") => Some("gives another type"),
         None => has(clause, &["SET", "NOT", "NULL"]).then_some("wants a value of who does not know it"),
     }
+}
+
+/// What an expression in brackets says of NULL is not said of the column.
+fn outside_brackets<'a>(clause: &[&'a str]) -> Vec<&'a str> {
+    let mut depth = 0_u32;
+    let is_outside = |word: &&&str| {
+        match **word {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => return depth == 0,
+        }
+        false
+    };
+    clause.iter().filter(is_outside).copied().collect()
 }
 
 fn has(words: &[&str], row: &[&str]) -> bool {

@@ -101,6 +101,7 @@ pub(super) const LIBRARIES: &[Library] = &[
             "services/accounts/src/app.rs",
             "services/gateway/src/main.rs",
             "services/gateway/src/app.rs",
+            "services/gateway/src/app",
             "crates/backing",
             "crates/client/src/bin",
             OUTSIDE,

@@ -49,6 +49,9 @@ impl Size {
             client.batch_execute(&format!("SET large.{name} = {value}")).await.unwrap();
         }
         client.batch_execute(FILL).await.unwrap();
+        // It was committed without a flush, and what is not on the disk yet counts as visible to nobody in particular.
+        let flush = "SET synchronous_commit = on; CREATE TEMPORARY TABLE flushed ()";
+        client.batch_execute(flush).await.unwrap();
         for table in ["conversations", "members", "entries", "blocks"] {
             client.batch_execute(&format!("VACUUM (ANALYZE) {table}")).await.unwrap();
         }

@@ -74,7 +74,7 @@ const HOT: &[Hot] = &[
         "(101, 101, '00000000-0000-0000-0000-000000000000', 20)",
         100,
         20,
-        "entries_idempotent",
+        "entries_",
     ),
     (
         "remove_own",
@@ -82,7 +82,7 @@ const HOT: &[Hot] = &[
         "(201, 201, '00000000-0000-0000-0000-000000000000', 20)",
         900,
         20,
-        "entries_idempotent",
+        "entries_",
     ),
     ("window_of", conversations::WINDOW, "(10, 5000)", 10, 1, "members_"),
     ("stretch", conversations::STRETCH, "(1, 10000, 10020, -1, 524288, 256)", 60, 20, "entries_"),
