@@ -1,7 +1,7 @@
 //! A PgBouncer before one of our PostgreSQL servers, for tests.
 
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,7 @@ fn configuration(options: &PgBouncerOptions<'_>, port: u16) -> String {
     )
 }
 
-fn launch(place: &Place, program: &PathBuf, port: u16) -> Result<Process> {
+fn launch(place: &Place, program: &Path, port: u16) -> Result<Process> {
     let log = folder(place).join("log");
     let output = place.create(&log)?;
     let mut command = place.command(program);

@@ -29,6 +29,15 @@ const CHARS_MIN_SAFE: usize = 8;
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
+const POSTGRES: PostgresKeys = PostgresKeys {
+    url: "ACCOUNTS_DATABASE_URL",
+    ca: "ACCOUNTS_DATABASE_CA",
+    pooler: "ACCOUNTS_DATABASE_POOLER",
+    connections: "ACCOUNTS_DATABASE_CONNECTIONS",
+    connections_default: 16,
+    wait_ms: "ACCOUNTS_DATABASE_WAIT_MS",
+    statement_ms: "ACCOUNTS_DATABASE_STATEMENT_MS",
+};
 const MIGRATE: MigrateKeys =
     MigrateKeys { url: "ACCOUNTS_MIGRATE_DATABASE_URL", role: "ACCOUNTS_DATABASE_ROLE" };
 
@@ -118,17 +127,8 @@ impl Config {
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Self, Vec<Key>), EnvError> {
         let mut env = Env::new(lookup);
         env.read_mode();
-        let keys = PostgresKeys {
-            url: "ACCOUNTS_DATABASE_URL",
-            ca: "ACCOUNTS_DATABASE_CA",
-            pooler: "ACCOUNTS_DATABASE_POOLER",
-            connections: "ACCOUNTS_DATABASE_CONNECTIONS",
-            connections_default: 16,
-            wait_ms: "ACCOUNTS_DATABASE_WAIT_MS",
-            statement_ms: "ACCOUNTS_DATABASE_STATEMENT_MS",
-        };
         let config = Self {
-            postgres: PostgresConfig::read(&mut env, &keys),
+            postgres: PostgresConfig::read(&mut env, &POSTGRES),
             migrate: MigrateConfig::read(&mut env, &MIGRATE),
             redis_url: read_url(&mut env, &REDIS),
             redis_prefix: env.text(

@@ -170,18 +170,8 @@ impl Config {
             session: session(&mut env),
             limits: limits(&mut env),
             pause: pause(&mut env),
-            isolation: env.millis(
-                "GATEWAY_ISOLATION_MS",
-                3_000,
-                1_000..=3_600_000,
-                "time without reaching PostgreSQL, Redis or accounts after which sockets are sent elsewhere, milliseconds",
-            ),
-            leave: env.millis(
-                "GATEWAY_LEAVE_MS",
-                3_000,
-                0..=600_000,
-                "time for which it serves on at a stop, not ready, until load balancers have seen it, milliseconds",
-            ),
+            isolation: isolation(&mut env),
+            leave: leave(&mut env),
             drain: env.millis(
                 "GATEWAY_DRAIN_MS",
                 5_000,
@@ -204,6 +194,24 @@ impl Config {
         }
         Ok((config, env.finish()?))
     }
+}
+
+fn isolation(env: &mut Env<'_>) -> Duration {
+    env.millis(
+        "GATEWAY_ISOLATION_MS",
+        3_000,
+        1_000..=3_600_000,
+        "time without reaching PostgreSQL, Redis or accounts after which sockets are sent elsewhere, milliseconds",
+    )
+}
+
+fn leave(env: &mut Env<'_>) -> Duration {
+    env.millis(
+        "GATEWAY_LEAVE_MS",
+        3_000,
+        0..=600_000,
+        "time for which it serves on at a stop, not ready, until load balancers have seen it, milliseconds",
+    )
 }
 
 /// A power of two, because each partition of 16 becomes two of 32.

@@ -122,7 +122,6 @@ impl Store {
 
     /// The page begins at `last`, as the primary knows it: it has all that anybody was told of by then, and nothing else. A
     /// standby that has not come so far has no page; one without messages proves nothing.
-
     async fn history(
         &self,
         conversation: ConversationId,

@@ -83,7 +83,7 @@ impl Visits {
         match outcome {
             Ok(answer) => return Some(answer),
             Err(RestError::Unreachable(error)) if error.is_timeout() && begun.elapsed() < LATE => {
-                self.late += 1
+                self.late += 1;
             }
             Err(error) => self.failed.push(format!("{what}: {error:?}")),
         }

@@ -124,7 +124,7 @@ impl Gateway {
         let conversation = &at.database.conversations[&entry.conversation];
         for user in conversation.members.keys().filter(|user| conversation.is_visible(**user, entry.seq)) {
             self.hub.with_sockets(*user, |outbox| {
-                outbox.push(Frame { text: text.clone(), about, written: None })
+                outbox.push(Frame { text: text.clone(), about, written: None });
             });
         }
     }
