@@ -49,7 +49,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 /// Brings the schema up to date and moves a log that has grown into partitions.
 ///
 /// # Errors
-/// As [`migrate`]; or no number of partitions is given.
+/// As [`migrate()`]; or no number of partitions is given.
 pub async fn repartition(config: &Config) -> anyhow::Result<()> {
     anyhow::ensure!(config.partitions > 0, "GATEWAY_ENTRIES_PARTITIONS: how many are wanted?");
     let database = config.migrate.database(&config.postgres);
