@@ -9,7 +9,7 @@ use std::time::Duration;
 use messenger_backing::{Process, free_port};
 use messenger_client::rest::{Accounts, NewUser};
 use messenger_client::socket::{ConnectError, Frame, Handshake, Options, RawConnection};
-use messenger_support::{Cluster, ClusterOptions, PATIENCE, get};
+use messenger_support::{Cluster, ClusterOptions, Dice, PATIENCE, get};
 use nix::sys::signal::Signal;
 use secrecy::ExposeSecret as _;
 
@@ -44,7 +44,7 @@ impl Balancer {
         let folder = Folder::new("haproxy");
         let servers = folder.path().join("servers.cfg");
         std::fs::write(&servers, server_list(cluster, gateways)).unwrap();
-        let address = format!("127.0.0.1:{}", free_port(u64::from(std::process::id()) * 64 + 48).unwrap());
+        let address = format!("127.0.0.1:{}", free_port(Dice::any_seed()).unwrap());
         let mut command = Command::new(program);
         command.arg("-db").arg("-f").arg(crate::root().join(SHARED)).arg("-f").arg(servers);
         command.env("MESSENGER_BIND", &address).envs(variables.iter().copied()).stdout(Stdio::null());

@@ -9,6 +9,7 @@ use messenger_backing::{Process, find_or_install, free_port};
 use nix::sys::signal::Signal;
 use tokio::time::Instant;
 
+use crate::dice::Dice;
 use crate::http;
 use crate::log::Log;
 use crate::servers::quiet;
@@ -37,7 +38,7 @@ impl Balancer {
             Backend { name: "accounts", defaults: "http", servers: servers("accounts", accounts)? },
             Backend { name: "gateways", defaults: "websocket", servers: servers("gateway", gateways)? },
         ];
-        let port = free_port(u64::from(std::process::id()) * 64)?;
+        let port = free_port(Dice::any_seed())?;
         let list = folder.join("haproxy-servers.cfg");
         let mut command = haproxy::command(&program, Path::new(SHARED), &list, &backends, port)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

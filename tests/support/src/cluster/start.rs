@@ -10,6 +10,7 @@ use super::settings::{SETTINGS, mutual_tls, own_settings};
 use super::{Cluster, ClusterOptions};
 use crate::balancer::Balancer;
 use crate::certificates::Authority;
+use crate::dice::Dice;
 use crate::key_folder::KeyFolder;
 use crate::links::{Backing, Links, host_of};
 use crate::pooler;
@@ -148,7 +149,7 @@ struct Ports(std::vec::IntoIter<u16>);
 impl Ports {
     fn of(options: &ClusterOptions<'_>) -> Result<Self> {
         let count = if options.balanced { 3 * (1 + options.more_accounts) + 2 * options.gateways } else { 0 };
-        Ok(Self(free_ports(u64::from(std::process::id()) * 64, count)?.into_iter()))
+        Ok(Self(free_ports(Dice::any_seed(), count)?.into_iter()))
     }
 
     fn place(&mut self, launch: &mut Launch, keys: &[&str]) {
