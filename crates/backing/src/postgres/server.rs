@@ -62,8 +62,9 @@ impl PostgresServer {
         let place = options.place.clone();
         stop_leftover(&place)?;
         let old = Layout::of(&place);
-        if old.data().join("standby.signal").exists() {
-            // What a standby has left is a copy that takes no writes.
+        let promoted = old.data().exists() && !old.password().exists();
+        if promoted || old.data().join("standby.signal").exists() {
+            // What a standby has left is a copy that takes no writes, or one whose password is in another place.
             std::fs::remove_dir_all(&old.root).context("remove the data of a standby")?;
         }
         let layout = cluster::prepare(&place, &binaries, options.durability, options.databases, progress)?;

@@ -20,7 +20,7 @@ async fn a_storm_of_clients() {
             .await;
     // Of some forty sends, so the slowest; in a debug build, while 200 devices come back to two cores.
     let send = report.verdict.send.disturbed.value_at_quantile(0.99);
-    assert!(send <= 3_000_000, "the storm starves those who send: {report}");
+    assert!(send <= 5_000_000, "the storm starves those who send: {report}");
     report.assert_kept();
 }
 
