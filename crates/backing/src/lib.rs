@@ -31,7 +31,7 @@ pub use port::{free_port, free_ports};
 pub use postgres::{Durability, Postgres, PostgresOptions, PostgresServer};
 pub use process::Process;
 pub use redis::{ADMINISTRATOR, Redis, RedisOptions, RedisServer};
-pub use search::SearchPath;
+pub use search::{SearchPath, program as find_program};
 pub use user::random_secret;
 
 /// Called with one line of text whenever something starts that a person may have to wait for.

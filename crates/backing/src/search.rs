@@ -18,7 +18,8 @@ const REDIS_FOLDERS: [&str; 4] =
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
 
 /// A program of this machine.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
+#[must_use]
+pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())

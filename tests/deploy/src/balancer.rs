@@ -3,13 +3,14 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
+use messenger_backing::haproxy::{self, Backend, Server};
 use messenger_backing::{Process, free_port};
 use messenger_client::rest::{Accounts, NewUser};
 use messenger_client::socket::{ConnectError, Frame, Handshake, Options, RawConnection};
-use messenger_support::{Cluster, ClusterOptions, Dice, PATIENCE, get};
+use messenger_support::{Cluster, ClusterOptions, Dice, PATIENCE, Service, get};
 use nix::sys::signal::Signal;
 use secrecy::ExposeSecret as _;
 
@@ -42,12 +43,12 @@ impl Balancer {
     async fn start(cluster: &Cluster, gateways: usize, variables: &[(&str, &str)]) -> Option<Self> {
         let program = program()?;
         let folder = Folder::new("haproxy");
-        let servers = folder.path().join("servers.cfg");
-        std::fs::write(&servers, server_list(cluster, gateways)).unwrap();
-        let address = format!("127.0.0.1:{}", free_port(Dice::any_seed()).unwrap());
-        let mut command = Command::new(program);
-        command.arg("-db").arg("-f").arg(crate::root().join(SHARED)).arg("-f").arg(servers);
-        command.env("MESSENGER_BIND", &address).envs(variables.iter().copied()).stdout(Stdio::null());
+        let port = free_port(Dice::any_seed()).unwrap();
+        let (shared, list) = (crate::root().join(SHARED), folder.path().join("servers.cfg"));
+        let mut command =
+            haproxy::command(&program, &shared, &list, &backends(cluster, gateways), port).unwrap();
+        command.envs(variables.iter().copied()).stdout(Stdio::null());
+        let address = format!("127.0.0.1:{port}");
         let process = Process::spawn("haproxy", &mut command, Signal::SIGKILL).unwrap();
         let leads_on =
             async || get(&address, "/.well-known/jwks.json").await.is_ok_and(|(status, _)| status == 200);
@@ -75,16 +76,15 @@ impl Balancer {
     }
 }
 
-fn server_list(cluster: &Cluster, gateways: usize) -> String {
-    let server = |name: &str, http: &str, admin: &str| {
-        let port = admin.rsplit_once(':').unwrap().1;
-        format!("    server {name} {http} check port {port}\n")
-    };
-    let accounts = server("accounts", cluster.accounts().http(), cluster.accounts().admin());
-    let gateways = (0..gateways).map(|n| cluster.gateway(n)).enumerate();
-    let gateways: String =
-        gateways.map(|(n, it)| server(&format!("gateway-{n}"), it.http(), it.admin())).collect();
-    format!("backend accounts from http\n{accounts}backend gateways from websocket\n{gateways}")
+fn backends(cluster: &Cluster, gateways: usize) -> [Backend<'static>; 2] {
+    let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
+    let server = |name: String, it: &Service| Server { name, port: port(it.http()), check: port(it.admin()) };
+    let accounts = vec![server("accounts".to_owned(), cluster.accounts())];
+    let gateways = (0..gateways).map(|n| server(format!("gateway-{n}"), cluster.gateway(n))).collect();
+    [
+        Backend { name: "accounts", defaults: "http", servers: accounts },
+        Backend { name: "gateways", defaults: "websocket", servers: gateways },
+    ]
 }
 
 /// Waits until a gateway has so many sockets.

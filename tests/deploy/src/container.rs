@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use messenger_backing::Process;
+use messenger_backing::{Process, find_program};
 use nix::sys::signal::Signal;
 
 use crate::machine::{self, Folder};
@@ -48,7 +48,7 @@ pub(crate) struct Running {
 
 /// Whether containers can be made here.
 pub(crate) fn can_be_made() -> bool {
-    let tools = ["unshare", "setpriv"].iter().all(|tool| machine::find(tool).is_some());
+    let tools = ["unshare", "setpriv"].iter().all(|tool| find_program(tool).is_some());
     let may = || {
         let mut probe = Command::new("unshare");
         probe.args(["--mount", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);

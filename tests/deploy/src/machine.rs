@@ -3,17 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Folders of system programs that the `PATH` of a normal user often lacks.
-const FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
-
-/// A program that the machine has.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
-    folders.map(|folder| folder.join(program)).find(|program| program.is_file())
-}
-
-/// The same, installed from its package where that is possible; without it the test is left out.
+/// A program of the machine, installed from its package where that is possible; without it the test is left out.
 ///
 /// # Panics
 /// Where `CI` is set and there is none.

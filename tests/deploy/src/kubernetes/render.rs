@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Objects;
+use messenger_backing::find_program;
+
 use crate::machine::{self, Folder};
 
 const OVERLAY: &str = "deploy/kubernetes/overlays/production";
@@ -48,7 +50,7 @@ pub(super) fn production() -> Vec<Objects> {
 
 /// `kubectl kustomize`, or `kustomize build`.
 fn renderer() -> Option<Vec<PathBuf>> {
-    let with = |name: &str, verb: &str| Some(vec![machine::find(name)?, verb.into()]);
+    let with = |name: &str, verb: &str| Some(vec![find_program(name)?, verb.into()]);
     with("kubectl", "kustomize").or_else(|| with("kustomize", "build"))
 }
 
