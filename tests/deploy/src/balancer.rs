@@ -181,14 +181,14 @@ async fn an_address_has_its_share_of_connections_handshakes_and_requests() {
         other => panic!("{other}"),
     }
 
-    // Requests whose bodies are still to come.
-    let stalled: Vec<_> = (0..2).map(|_| stalled_request(&balancer.address)).collect();
     let refused = async || {
-        let (status, body) = get(&balancer.address, "/.well-known/jwks.json").await.unwrap();
-        status == 429 && body.contains("too_many_connections")
+        // Their bodies are still to come. On a slow machine accounts may just not be ready: then they end at once, and are
+        // made again.
+        let _stalled = [(); 2].map(|()| stalled_request(&balancer.address));
+        let is_it = |(status, body): (u16, String)| status == 429 && body.contains("too_many_connections");
+        get(&balancer.address, "/.well-known/jwks.json").await.is_ok_and(is_it)
     };
     wait_until("a third request to be refused", refused).await;
-    drop(stalled);
 
     let begun: Vec<_> = (0..20).map(|_| begin(&balancer.address)).collect();
     let cut = tokio::task::spawn_blocking(move || begun.iter().filter(|stream| was_cut(stream)).count());
