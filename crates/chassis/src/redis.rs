@@ -1,10 +1,14 @@
-//! Ways to a Redis: one server, the nodes of a Redis Cluster, or the primary that sentinels name.
+//! Ways to a Redis: one server, the nodes of a Redis Cluster and which of them has which slot, or the primary that sentinels
+//! name.
 //!
 //! It makes connections, one server after the other. It knows nothing of what is said over them, nor when a caller has
 //! had enough of one.
 
+mod cluster;
+
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,17 +17,21 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
-    ProtocolVersion, RedisConnectionInfo, RedisResult, TlsCertificates, Value, cmd,
+    ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, Value, cmd,
 };
 use secrecy::SecretString;
 use tokio::time::timeout;
 
+use self::cluster::read_slots;
+pub use self::cluster::{Node, SLOTS, slot};
 use crate::env::Env;
 use crate::secrets::weakness_of_password;
 use crate::tls::{BadCa, read_ca};
 
 /// The schemes that ask sentinels, each with that of the servers.
 const SENTINELS: [(&str, &str); 2] = [("redis+sentinel", "redis"), ("rediss+sentinel", "rediss")];
+/// The schemes that follow the slots of a cluster, each with that of the nodes.
+const CLUSTERS: [(&str, &str); 2] = [("redis+cluster", "redis"), ("rediss+cluster", "rediss")];
 /// What names the file of the root, at the end of a URL.
 const CA: &str = "#ca=";
 /// Whose password a URL without a user has.
@@ -76,12 +84,8 @@ pub struct RedisKeys {
 
 /// A URL that cannot be read is told of when it is used.
 fn judge(env: &mut Env<'_>, key: &'static str, url: &str) {
-    let Ok(Servers { way: Way::Nodes(servers) | Way::Sentinels { sentinels: servers, .. }, .. }) =
-        Servers::parse(url)
-    else {
-        return;
-    };
-    for server in servers {
+    let Ok(servers) = Servers::parse(url) else { return };
+    for server in servers.named() {
         let settings = server.redis_settings();
         let weakness = match settings.password() {
             None if is_local(server.addr()) => None,
@@ -120,12 +124,15 @@ pub struct Servers {
 enum Way {
     /// Each is as good as the other.
     Nodes(Vec<ConnectionInfo>),
+    /// Each knows who has which slot.
+    Cluster(Vec<ConnectionInfo>),
     /// Each tells where the primary of the service is.
     Sentinels { sentinels: Vec<ConnectionInfo>, service: String },
 }
 
 impl Servers {
-    /// Reads `redis://[[user]:password@]host:port`, with several `host:port,…` the nodes of one Redis Cluster, or
+    /// Reads `redis://[[user]:password@]host:port`, with several `host:port,…` the nodes of one Redis Cluster;
+    /// `redis+cluster://[[user]:password@]host:port,…`, a Redis Cluster whose slots are followed; or
     /// `redis+sentinel://[[user]:password@]host:port,…/service`, the sentinels that know a service's primary. The
     /// password is that of the Redis servers, and of the sentinels if these want one. With `rediss` in the place of
     /// `redis` all of them speak TLS, and prove their names by the system's roots, or by those of the PEM file that
@@ -143,22 +150,33 @@ impl Servers {
         let (scheme, rest) = url.split_once("://").ok_or(BadUrl::Url)?;
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        let sentinels = SENTINELS.iter().find(|(name, _)| *name == scheme);
-        let way = if let Some((_, scheme)) = sentinels {
+        let infos = |scheme: &str, path: &str| {
+            let url = |host| format!("{scheme}://{login}{host}{path}");
+            hosts.split(',').map(|host| info(&url(host), ca.as_deref())).collect::<Result<Vec<_>, _>>()
+        };
+        let plain = |schemes: [(&str, &'static str); 2]| {
+            schemes.iter().find(|(name, _)| *name == scheme).map(|(_, plain)| *plain)
+        };
+        // Without one, a sentinel or a node would be looked for on the port of Redis.
+        let ports = || hosts.split(',').all(has_port).then_some(()).ok_or(BadUrl::Url);
+        let way = if let Some(scheme) = plain(SENTINELS) {
             let service = path.strip_prefix('/').filter(|name| is_service(name)).ok_or(BadUrl::Url)?;
-            if !hosts.split(',').all(has_port) {
-                return Err(BadUrl::Url);
-            }
-            let sentinels =
-                hosts.split(',').map(|host| info(&format!("{scheme}://{login}{host}"), ca.as_deref()));
-            Way::Sentinels { sentinels: sentinels.collect::<Result<_, _>>()?, service: service.to_owned() }
+            ports()?;
+            Way::Sentinels { sentinels: infos(scheme, "")?, service: service.to_owned() }
+        } else if let Some(scheme) = plain(CLUSTERS) {
+            ports()?;
+            Way::Cluster(infos(scheme, path)?)
         } else {
-            let nodes =
-                hosts.split(',').map(|host| info(&format!("{scheme}://{login}{host}{path}"), ca.as_deref()));
-            Way::Nodes(nodes.collect::<Result<_, _>>()?)
+            Way::Nodes(infos(scheme, path)?)
         };
         let anywhere = RandomState::new().build_hasher().finish() % 1_024;
         Ok(Self { way, turn: AtomicUsize::new(usize::try_from(anywhere).unwrap_or_default()) })
+    }
+
+    /// Whether the URL asks to follow the slots of a cluster: [`Servers::slots`] and [`Servers::connect_to`].
+    #[must_use]
+    pub fn is_sharded(&self) -> bool {
+        matches!(self.way, Way::Cluster(_))
     }
 
     /// A connection through the next server, which speaks RESP3. Each address has `limit` to connect and answer; so has
@@ -171,17 +189,59 @@ impl Servers {
         settings: AsyncConnectionConfig,
         limit: Duration,
     ) -> RedisResult<MultiplexedConnection> {
-        let settings = settings.set_connection_timeout(Some(limit)).set_response_timeout(Some(limit));
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let settings = limited(settings, limit);
+        let next = self.next();
         match &self.way {
-            Way::Nodes(nodes) => open(nodes[turn % nodes.len()].clone(), &settings).await,
-            Way::Sentinels { sentinels, service } => {
-                let sentinel = &sentinels[turn % sentinels.len()];
-                let address = within(limit, primary(sentinel, service)).await?;
-                let address = secured_like(sentinel.addr(), address);
-                within(limit, open_primary(sentinel.clone().set_addr(address), &settings)).await
+            Way::Nodes(_) | Way::Cluster(_) => open(next.clone(), &settings).await,
+            Way::Sentinels { service, .. } => {
+                let address = within(limit, primary(next, service)).await?;
+                within(limit, open_primary(moved(next, address), &settings)).await
             }
         }
+    }
+
+    /// A connection to this node of the cluster, with the login and the TLS of the URL; limits as for
+    /// [`Servers::connect`].
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn connect_to(
+        &self,
+        node: &Node,
+        settings: AsyncConnectionConfig,
+        limit: Duration,
+    ) -> RedisResult<MultiplexedConnection> {
+        let info = moved(&self.named()[0], (node.host.clone(), node.port));
+        open(info, &limited(settings, limit)).await
+    }
+
+    /// A connection to the server that has this key: where slots are followed the primary of its slot, else the next one;
+    /// limits as for [`Servers::connect`].
+    ///
+    /// # Errors
+    /// When it cannot be reached, or nobody has the slot.
+    pub async fn connect_for(&self, key: &str, limit: Duration) -> RedisResult<MultiplexedConnection> {
+        if !self.is_sharded() {
+            return self.connect(AsyncConnectionConfig::new(), limit).await;
+        }
+        let (slots, slot) = (self.slots(limit).await?, slot(key));
+        let nobody = || RedisError::from((ErrorKind::Client, "nobody has the slot of the key"));
+        let (_, node) = slots.iter().find(|(range, _)| range.contains(&slot)).ok_or_else(nobody)?;
+        self.connect_to(node, AsyncConnectionConfig::new(), limit).await
+    }
+
+    /// The primaries of all slots that have one, as the next server of the URL knows them: within `limit`.
+    ///
+    /// # Errors
+    /// When that one server cannot be reached, or is none of a cluster.
+    pub async fn slots(&self, limit: Duration) -> RedisResult<Vec<(RangeInclusive<u16>, Node)>> {
+        let next = self.next();
+        let asking = async {
+            let mut connection = open(next.clone(), &AsyncConnectionConfig::new()).await?;
+            let answer: Vec<Value> = cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?;
+            read_slots(&answer, host(next.addr()))
+        };
+        within(limit, asking).await
     }
 
     /// A connection through any server: each is tried once, beginning with the next.
@@ -200,10 +260,26 @@ impl Servers {
     }
 
     fn count(&self) -> usize {
+        self.named().len()
+    }
+
+    /// The servers that the URL names.
+    fn named(&self) -> &[ConnectionInfo] {
         match &self.way {
-            Way::Nodes(servers) | Way::Sentinels { sentinels: servers, .. } => servers.len(),
+            Way::Nodes(servers) | Way::Cluster(servers) | Way::Sentinels { sentinels: servers, .. } => {
+                servers
+            }
         }
     }
+
+    fn next(&self) -> &ConnectionInfo {
+        let named = self.named();
+        &named[self.turn.fetch_add(1, Ordering::Relaxed) % named.len()]
+    }
+}
+
+fn limited(settings: AsyncConnectionConfig, limit: Duration) -> AsyncConnectionConfig {
+    settings.set_connection_timeout(Some(limit)).set_response_timeout(Some(limit))
 }
 
 /// What sentinels allow in a name.
@@ -211,7 +287,6 @@ fn is_service(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
 }
 
-/// Without one, a sentinel would be looked for on the port of Redis.
 fn has_port(host: &str) -> bool {
     host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
@@ -230,14 +305,21 @@ fn info(url: &str, ca: Option<&[u8]>) -> Result<ConnectionInfo, BadUrl> {
     Ok(client.map_err(|_| BadUrl::Url)?.get_connection_info().clone())
 }
 
-/// The address with the TLS of another server of the same group.
-fn secured_like(known: &ConnectionAddr, address: (String, u16)) -> ConnectionAddr {
-    let (host, port) = address;
-    match known {
+/// The login and the TLS of one server for the address of another one of the same group.
+fn moved(known: &ConnectionInfo, (host, port): (String, u16)) -> ConnectionInfo {
+    let address = match known.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
             ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
         }
         _ => ConnectionAddr::Tcp(host, port),
+    };
+    known.clone().set_addr(address)
+}
+
+fn host(address: &ConnectionAddr) -> &str {
+    match address {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
+        _ => "localhost",
     }
 }
 

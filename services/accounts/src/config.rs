@@ -45,7 +45,7 @@ const REDIS: RedisKeys = RedisKeys {
     url: "ACCOUNTS_REDIS_URL",
     ca: "ACCOUNTS_REDIS_CA",
     required: false,
-    about: "Redis for change notices and counts of attempts: a server, cluster nodes, or sentinels; without it none are sent, and each replica counts alone",
+    about: "Redis for change notices and counts of attempts: a server, a cluster, or sentinels; without it none are sent, and each replica counts alone",
 };
 
 /// Everything the service can be told.

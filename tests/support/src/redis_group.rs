@@ -2,6 +2,7 @@
 //!
 //! It starts them and gives their administrator's commands. Whoever uses them is told a URL and nothing else.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -48,13 +49,28 @@ impl RedisGroup {
     /// When it cannot be started.
     #[must_use]
     pub fn cluster() -> Self {
-        start_cluster().unwrap_or_else(|error| panic!("a Redis Cluster: {error:#}"))
+        start_cluster(0).unwrap_or_else(|error| panic!("a Redis Cluster: {error:#}"))
+    }
+
+    /// The same with a replica of node 0, which takes its place when it dies.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn cluster_with_replica() -> Self {
+        start_cluster(1).unwrap_or_else(|error| panic!("a Redis Cluster with a replica: {error:#}"))
     }
 
     /// URL of all of it, for the services.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// URL of a cluster whose slots the services are to follow.
+    #[must_use]
+    pub fn sharded_url(&self) -> String {
+        self.url.replacen("redis://", "redis+cluster://", 1)
     }
 
     /// A node's process.
@@ -112,18 +128,61 @@ impl RedisGroup {
         Ok(ask::<String>(&self.nodes[index], "INFO replication")?.contains("role:slave"))
     }
 
-    /// Gives a slot of the cluster to node `index`, as the last step of a resharding does.
+    /// The slots in which node `index` has subscribers.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn shard_slots(&self, index: usize) -> Result<BTreeSet<usize>> {
+        let channels: Vec<String> = ask(&self.nodes[index], "PUBSUB SHARDCHANNELS")?;
+        channels
+            .iter()
+            .map(|channel| ask(&self.nodes[index], &format!("CLUSTER KEYSLOT {channel}")))
+            .collect()
+    }
+
+    /// All sharded channels with the number of their subscribers, over all nodes.
+    ///
+    /// # Errors
+    /// When a node does not answer.
+    pub fn shard_subscribers(&self) -> Result<BTreeMap<String, u64>> {
+        let mut all = BTreeMap::new();
+        for node in &self.nodes {
+            let channels: Vec<String> = ask(node, "PUBSUB SHARDCHANNELS")?;
+            let counts: Vec<(String, u64)> =
+                ask(node, &format!("PUBSUB SHARDNUMSUB {}", channels.join(" ")))?;
+            for (channel, count) in counts {
+                *all.entry(channel).or_default() += count;
+            }
+        }
+        Ok(all)
+    }
+
+    /// How often node `index` was given this command.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn calls(&self, index: usize, command: &str) -> Result<u64> {
+        let counts: String = ask(&self.nodes[index], "INFO commandstats")?;
+        let of = format!("cmdstat_{command}:calls=");
+        let count = counts.lines().find_map(|line| line.strip_prefix(&of)?.split(',').next()?.parse().ok());
+        Ok(count.unwrap_or_default())
+    }
+
+    /// Gives an empty slot of node `from` to node `to`, as a resharding does.
     ///
     /// # Errors
     /// When a node does not answer or refuses.
-    pub fn move_slot(&self, slot: usize, index: usize) -> Result<()> {
-        let id: String = ask(&self.nodes[index], "CLUSTER MYID")?;
-        for step in 0..NODES {
-            // The new owner first: what the others hear from it must not contradict them.
-            let node = &self.nodes[(index + step) % NODES];
-            ask::<()>(node, &format!("CLUSTER SETSLOT {slot} NODE {id}"))?;
-        }
-        Ok(())
+    pub fn move_slot(&self, slot: usize, from: usize, to: usize) -> Result<()> {
+        let id = |node: usize| ask::<String>(&self.nodes[node], "CLUSTER MYID");
+        let (giver, taker) = (id(from)?, id(to)?);
+        let set = |node: usize, state: &str| {
+            ask::<()>(&self.nodes[node], &format!("CLUSTER SETSLOT {slot} {state}"))
+        };
+        set(to, &format!("IMPORTING {giver}"))?;
+        set(from, &format!("MIGRATING {taker}"))?;
+        // The new owner first: so it gets an epoch that is above the old one's.
+        let others = (0..NODES).filter(|node| ![from, to].contains(node));
+        [to, from].into_iter().chain(others).try_for_each(|node| set(node, &format!("NODE {taker}")))
     }
 
     /// Takes node `index` out of the cluster: it serves its clients and hears nothing of the others.
@@ -168,26 +227,37 @@ fn start_sentinels() -> Result<RedisGroup> {
     Ok(RedisGroup { url, nodes: vec![primary, replica], sentinels })
 }
 
-fn start_cluster() -> Result<RedisGroup> {
+fn start_cluster(replicas: usize) -> Result<RedisGroup> {
     let password = password();
-    let buses = free_ports(Dice::any_seed(), NODES)?;
+    let buses = free_ports(Dice::any_seed(), NODES + replicas)?;
     let mut nodes = Vec::new();
     for bus in &buses {
-        let settings = ["cluster-enabled yes", "cluster-node-timeout 2000", &format!("cluster-port {bus}")];
+        let (bus, secret) = (format!("cluster-port {bus}"), format!("masterauth {password}"));
+        let settings = ["cluster-enabled yes", "cluster-node-timeout 2000", &bus, &secret];
         let node = start(&password, false, &settings.map(str::to_owned))?;
         // An earlier run may have left its cluster in this place.
         ask::<()>(&node, "CLUSTER RESET HARD")?;
         nodes.push(node);
     }
-    for (index, (node, bus)) in nodes.iter().zip(&buses).enumerate() {
-        ask::<()>(node, &format!("CLUSTER ADDSLOTSRANGE {} {}", SLOTS[index], SLOTS[index + 1] - 1))?;
+    for (node, slots) in nodes.iter().zip(SLOTS.windows(2)) {
+        ask::<()>(node, &format!("CLUSTER ADDSLOTSRANGE {} {}", slots[0], slots[1] - 1))?;
+    }
+    for (node, bus) in nodes.iter().zip(&buses) {
         let (host, port) = address(node)?;
         ask::<()>(&nodes[0], &format!("CLUSTER MEET {host} {port} {bus}"))?;
     }
     for node in &nodes {
         eventually("a node knows the others and all slots", || {
             let state: String = ask(node, "CLUSTER INFO")?;
-            Ok(state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:3"))
+            let known = format!("cluster_known_nodes:{}\r", nodes.len());
+            Ok(state.contains("cluster_state:ok") && state.contains(&known))
+        })?;
+    }
+    for replica in &nodes[NODES..] {
+        let primary: String = ask(&nodes[0], "CLUSTER MYID")?;
+        ask::<()>(replica, &format!("CLUSTER REPLICATE {primary}"))?;
+        eventually("the replica follows", || {
+            Ok(ask::<String>(replica, "INFO replication")?.contains("master_link_status:up"))
         })?;
     }
     let url = format!("redis://:{password}@{}", hosts(&nodes)?);

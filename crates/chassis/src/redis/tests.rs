@@ -84,6 +84,8 @@ fn urls_name_one_server_several_nodes_or_sentinels() {
         ("redis://:p,w@h:1/", 1),
         ("redis+unix:///run/redis.sock", 1),
         ("redis://:se@cret@h1:1,h2:2,[::1]:3/", 3),
+        ("redis+cluster://h1:1", 1),
+        ("rediss+cluster://ann:secret@h1:1,h2:2", 2),
         ("redis+sentinel://h1:1/main", 1),
         ("redis+sentinel://:se@cret@h1:1,h2:2/my-1.main_2", 2),
         ("redis://ann:secret@h1:1,h2:2", 2),
@@ -104,6 +106,7 @@ fn a_bad_url_is_refused_and_not_repeated() {
         "redis://:hunter2@[",
         "redis://:hunter2@h1:1,,h2:2",
         "redis://:hunter2@h1:1,h2:port",
+        "redis+cluster://:hunter2@h1:1,h2",
         "redis+sentinel://:hunter2@h1:1",
         "redis+sentinel://:hunter2@h1:1/",
         "redis+sentinel://:hunter2@h1:1/main/0",
@@ -161,6 +164,27 @@ async fn nodes_are_tried_in_turn() {
     for _ in 0..4 {
         servers.connect_any(LIMIT).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_cluster_tells_who_has_which_slot_and_its_nodes_are_reached_with_the_login_of_the_url() {
+    let node = redis("master").await;
+    let (host, port) = node.rsplit_once(':').unwrap();
+    let primary = format!("*2\r\n${}\r\n{host}\r\n:{port}\r\n", host.len());
+    let slots = format!("*1\r\n*3\r\n:0\r\n:16383\r\n{primary}");
+    let seed = server(move |command| match command {
+        "CLUSTER SLOTS" => slots.clone(),
+        _ => "+OK\r\n".to_owned(),
+    });
+    let servers = Servers::parse(&format!("redis+cluster://{}", seed.await)).unwrap();
+    assert!(servers.is_sharded());
+    let slots = servers.slots(LIMIT).await.unwrap();
+    let known = Node { host: host.to_owned(), port: port.parse().unwrap() };
+    assert_eq!(slots, [(0..=SLOTS - 1, known.clone())]);
+    servers.connect_to(&known, AsyncConnectionConfig::new(), LIMIT).await.unwrap();
+
+    let alone = format!("redis+cluster://{}", redis("master").await);
+    Servers::parse(&alone).unwrap().slots(LIMIT).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use messenger_chassis::redis::Servers;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, cmd};
+use redis::{FromRedisValue, RedisResult, cmd};
 use tokio::time::{Instant, timeout};
 
 use super::limit::{Key, Limit};
@@ -80,7 +80,7 @@ impl Shared {
     ) -> RedisResult<(MultiplexedConnection, T)> {
         let mut connection = match connection {
             Some(connection) => connection,
-            None => self.servers.connect(AsyncConnectionConfig::new(), self.answer).await?,
+            None => self.servers.connect_for(&self.prefix, self.answer).await?,
         };
         let mut command = cmd("EVAL");
         command.arg(SCRIPT).arg(limits.len());

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use messenger_support::{Dice, private_redis, servers};
+use messenger_support::{Dice, RedisGroup, private_redis, servers};
 use uuid::Uuid;
 
 use super::*;
@@ -223,6 +223,19 @@ async fn nothing_in_redis_tells_whom_it_is_about_and_everything_ends_by_itself()
         assert!(values.iter().all(|value| value.parse::<i64>().is_ok()), "{values:?}");
         let seconds: i64 = redis::cmd("TTL").arg(&key).query(&mut connection).unwrap();
         assert!((1..=2 * 3_600).contains(&seconds), "{seconds} s");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_the_node_that_has_the_slot_counts_from_the_first_attempt_on() {
+    let group = tokio::task::block_in_place(RedisGroup::cluster);
+    for prefix in ["blue", "red", "green", "white"] {
+        let [here, there] =
+            [(); 2].map(|()| Throttle::shared(config(), &group.sharded_url(), prefix).unwrap());
+        for _ in 0..5 {
+            assert_eq!(fail(&here, "ann@x.io", "1.1.1.1", 0).await, None);
+        }
+        assert_eq!(fail(&there, "ann@x.io", "1.1.1.1", 0).await, Some(2), "{prefix}");
     }
 }
 

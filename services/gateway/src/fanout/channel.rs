@@ -1,5 +1,6 @@
-//! Names of channels.
+//! What can be listened to.
 
+use super::partition::Partition;
 use crate::domain::ids::{ConversationId, UserId};
 
 /// A channel of the bus.
@@ -11,18 +12,6 @@ pub enum Channel {
     Conversation(ConversationId),
     /// Changes of accounts, published by accounts.
     Accounts,
-    /// This replica's own: what it rings here it must hear, or its subscriptions are dead.
-    Own,
-}
-
-impl Channel {
-    /// The channel's name in Redis, as the replica `node` sees it.
-    pub fn name(self, prefix: &str, node: &str) -> String {
-        match self {
-            Self::Own => format!("{prefix}:hb:{node}"),
-            Self::User(user) => format!("{prefix}:u:{user}"),
-            Self::Conversation(conversation) => format!("{prefix}:c:{conversation}"),
-            Self::Accounts => format!("{prefix}:users"),
-        }
-    }
+    /// This replica's own, one in each partition: what it rings here it must hear, or its subscriptions are dead.
+    Own(Partition),
 }

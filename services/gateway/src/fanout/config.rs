@@ -10,13 +10,13 @@ const REDIS: RedisKeys = RedisKeys {
     url: "GATEWAY_REDIS_URL",
     ca: "GATEWAY_REDIS_CA",
     required: true,
-    about: "Redis URL: a server, cluster nodes, or sentinels",
+    about: "Redis URL: a server, a cluster, or sentinels",
 };
 
 /// How the bus reaches Redis, and its limits.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// One server, the nodes of a cluster, or sentinels: see [`messenger_chassis::redis::Servers::parse`].
+    /// One server, a cluster, or sentinels: see [`messenger_chassis::redis::Servers::parse`].
     pub url: SecretString,
     /// First part of every channel's name; deployments that share a Redis need different ones.
     pub prefix: String,
@@ -32,6 +32,8 @@ pub struct RedisConfig {
     pub silence: Duration,
     /// How long a channel without reasons stays subscribed.
     pub linger: Duration,
+    /// How often the slots of a cluster are looked at while nothing speaks for a change.
+    pub slots: Duration,
 }
 
 impl RedisConfig {
@@ -69,6 +71,12 @@ impl RedisConfig {
                 1_000,
                 0..=600_000,
                 "how long an unused subscription stays, milliseconds",
+            ),
+            slots: env.millis(
+                "GATEWAY_REDIS_SLOTS_MS",
+                10_000,
+                100..=600_000,
+                "how often a cluster is asked who has which slot, milliseconds",
             ),
         }
     }

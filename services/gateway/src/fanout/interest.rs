@@ -1,4 +1,4 @@
-//! Which channels this replica wants, counted by reasons. Pure: time comes in.
+//! Which channels this replica wants, counted by reasons, and which of its links has them. Pure: time comes in.
 //!
 //! A channel without reasons lingers before it is given up, so that a user who comes and goes does not make the
 //! subscriptions churn (centrifuge's `node.go` does the same).
@@ -9,7 +9,44 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::channel::Channel;
+use super::partition::Partition;
 
+/// A link that subscribes, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Holder(pub(super) u64);
+
+/// The interest in all partitions.
+#[derive(Debug)]
+pub(super) struct Interests {
+    /// By partition the interest in it, and who has it.
+    parts: Vec<(Interest, Option<Holder>)>,
+}
+
+impl Interests {
+    pub(super) fn new(partitions: usize, linger: Duration) -> Self {
+        Self { parts: (0..partitions).map(|_| (Interest::new(linger), None)).collect() }
+    }
+
+    /// The interest in a partition.
+    pub(super) fn of(&mut self, partition: Partition) -> &mut Interest {
+        &mut self.parts[partition.index()].0
+    }
+
+    /// Gives a partition to a link, which must subscribe to all of these. Who had it before learns of no change any more.
+    pub(super) fn hold(&mut self, partition: Partition, holder: Holder) -> Vec<Channel> {
+        let (interest, held_by) = &mut self.parts[partition.index()];
+        *held_by = Some(holder);
+        interest.all()
+    }
+
+    /// The interest in a partition, for the link that has it.
+    pub(super) fn held(&mut self, partition: Partition, holder: Holder) -> Option<&mut Interest> {
+        let (interest, held_by) = &mut self.parts[partition.index()];
+        (*held_by == Some(holder)).then_some(interest)
+    }
+}
+
+/// The interest in one partition.
 #[derive(Debug)]
 pub(super) struct Interest {
     linger: Duration,
@@ -19,7 +56,7 @@ pub(super) struct Interest {
 }
 
 impl Interest {
-    pub(super) fn new(linger: Duration) -> Self {
+    fn new(linger: Duration) -> Self {
         Self { linger, reasons: HashMap::new(), fresh: HashSet::new(), fading: HashMap::new() }
     }
 
@@ -60,7 +97,7 @@ impl Interest {
     }
 
     /// Every channel a new connection must subscribe to; forgets what has faded meanwhile.
-    pub(super) fn all(&mut self) -> Vec<Channel> {
+    fn all(&mut self) -> Vec<Channel> {
         self.fading.clear();
         self.fresh.clear();
         self.reasons.keys().copied().collect()
@@ -69,6 +106,7 @@ impl Interest {
 
 #[cfg(test)]
 mod tests {
+    use super::super::partition::Layout;
     use super::*;
     use crate::domain::ids::UserId;
 
@@ -124,5 +162,21 @@ mod tests {
         assert_eq!(interest.all(), [CHANNEL]);
         assert!(interest.take_fresh().is_empty());
         assert!(interest.join(other), "a faded channel was not subscribed to by the new connection");
+    }
+
+    #[test]
+    fn a_partition_that_has_moved_tells_its_changes_to_the_new_link_only() {
+        let layout = Layout::whole("m", "n");
+        let partition = layout.partition(CHANNEL);
+        let mut interests = Interests::new(1, LINGER);
+        let (old, new) = (Holder(1), Holder(2));
+        assert!(interests.held(partition, old).is_none());
+        interests.of(partition).join(CHANNEL);
+        assert_eq!(interests.hold(partition, old), [CHANNEL]);
+        assert_eq!(interests.hold(partition, new), [CHANNEL]);
+        interests.of(partition).join(Channel::User(UserId(2)));
+        assert!(interests.held(partition, old).is_none());
+        let fresh = interests.held(partition, new).map(Interest::take_fresh);
+        assert_eq!(fresh, Some(vec![Channel::User(UserId(2))]));
     }
 }

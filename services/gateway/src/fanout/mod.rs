@@ -2,12 +2,18 @@
 //!
 //! Knows no hub and no database. What it hears it hands to a [`Listener`].
 
+mod arrivals;
 mod bundle;
 mod channel;
 mod config;
+mod heard;
 mod interest;
+mod links;
+mod partition;
 mod redis;
 mod ring;
+mod rings;
+mod subscriptions;
 
 pub use channel::Channel;
 pub use config::RedisConfig;

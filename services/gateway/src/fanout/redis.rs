@@ -1,72 +1,69 @@
-//! The bus over Redis pub/sub: one connection that listens, one that rings.
+//! The bus over Redis pub/sub: what its handles and its links share.
 //!
-//! A live TCP connection proves nothing, so the replica rings itself each second through the normal path; after
-//! [`RedisConfig::silence`] without hearing itself it connects anew and subscribes to everything again.
+//! A link is one server and two connections to it, one that listens and one that rings. There is one link, or, where the
+//! URL asks to follow the slots of a cluster, one for each node.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use messenger_chassis::lifecycle::Tasks;
 use messenger_chassis::redis::{BadUrl, Servers};
 use messenger_chassis::telemetry::{TRACED, set_parent, traceparent};
-use messenger_proto::accounts::UserChanged;
-use messenger_proto::accounts::user_changed::Kind;
 use messenger_proto::gateway::Ring;
 use prost::Message as _;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
+use redis::{AsyncConnectionConfig, RedisResult};
 use secrecy::ExposeSecret as _;
-use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Span;
 use tracing::field::Empty;
 use uuid::Uuid;
 
-use super::bundle::{Outgoing, bundle};
+use super::bundle::Outgoing;
 use super::channel::Channel;
 use super::config::RedisConfig;
-use super::interest::Interest;
-use super::ring::{Origin, from_ring, to_ring, watermark_to_ring};
-use super::{Bus, Listener, UserChange};
+use super::interest::Interests;
+use super::links::{Server, serve};
+use super::partition::{Layout, Partitions};
+use super::ring::{to_ring, watermark_to_ring};
+use super::{Bus, Listener};
 use crate::domain::event::{Event, Watermark};
-use crate::domain::ids::{SessionId, UserId};
-
-/// Channels named in one SUBSCRIBE.
-const SUBSCRIBE_BATCH: usize = 1_000;
-/// Rings sent in one pipeline.
-const RING_BATCH: usize = 256;
-/// First and longest pause before connecting again.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 #[derive(Debug)]
-struct Shared {
-    config: RedisConfig,
-    servers: Servers,
+pub(super) struct Shared {
+    pub(super) config: RedisConfig,
+    pub(super) layout: Layout,
+    pub(super) servers: Servers,
     /// What tells our own rings.
-    origin: u64,
-    interest: Mutex<Interest>,
-    changed: Notify,
+    pub(super) origin: u64,
+    interests: Mutex<Interests>,
+    /// Interest has changed.
+    pub(super) changed: watch::Sender<()>,
+    /// By partition where its rings go.
+    pub(super) routes: RwLock<Vec<Option<mpsc::Sender<Outgoing>>>>,
+    /// Perhaps the slots are not where we believe.
+    pub(super) doubt: Notify,
+    /// The partitions in which this replica hears itself.
+    heard: Mutex<Partitions>,
+    /// It does in all of them.
     healthy: AtomicBool,
-    /// How often nothing was heard although the connection was open.
-    silences: AtomicU64,
 }
 
-/// The handle that rings and counts interest. When the last one drops, the queued rings leave and the sender ends.
+/// The handle that rings and counts interest. When it drops, the queued rings leave and the links end.
 #[derive(Debug)]
 pub struct RedisBus {
     shared: Arc<Shared>,
-    rings: mpsc::Sender<Outgoing>,
+    _gone: DropGuard,
 }
 
-/// The two tasks behind a [`RedisBus`], not yet running.
+/// The task behind a [`RedisBus`], not yet running.
 #[derive(Debug)]
 pub struct Driver {
     shared: Arc<Shared>,
-    rings: mpsc::Sender<Outgoing>,
-    outgoing: mpsc::Receiver<Outgoing>,
+    gone: CancellationToken,
 }
 
 impl RedisBus {
@@ -76,32 +73,37 @@ impl RedisBus {
     /// [`BadUrl`]. A Redis that does not answer is no error: it is tried again for ever.
     pub fn new(config: RedisConfig) -> Result<(Self, Driver), BadUrl> {
         let servers = Servers::parse(config.url.expose_secret())?;
-        let mut interest = Interest::new(config.linger);
-        interest.join(Channel::Own);
-        interest.join(Channel::Accounts);
-        let (rings, outgoing) = mpsc::channel(config.queue);
+        let layout = match servers.is_sharded() {
+            true => Layout::sharded(&config.prefix, &config.node),
+            false => Layout::whole(&config.prefix, &config.node),
+        };
+        let partitions: Vec<_> = layout.partitions().collect();
+        let mut interests = Interests::new(partitions.len(), config.linger);
+        for partition in &partitions {
+            interests.of(*partition).join(Channel::Own(*partition));
+        }
+        interests.of(layout.partition(Channel::Accounts)).join(Channel::Accounts);
         let shared = Arc::new(Shared {
             config,
             servers,
             origin: Uuid::new_v4().as_u64_pair().0,
-            interest: Mutex::new(interest),
-            changed: Notify::new(),
+            interests: Mutex::new(interests),
+            changed: watch::Sender::new(()),
+            routes: RwLock::new(vec![None; partitions.len()]),
+            doubt: Notify::new(),
+            heard: Mutex::default(),
             healthy: AtomicBool::new(false),
-            silences: AtomicU64::new(0),
+            layout,
         });
-        let driver = Driver { shared: Arc::clone(&shared), rings: rings.clone(), outgoing };
-        Ok((Self { shared, rings }, driver))
+        let gone = CancellationToken::new();
+        let driver = Driver { shared: Arc::clone(&shared), gone: gone.clone() };
+        Ok((Self { shared, _gone: gone.drop_guard() }, driver))
     }
-}
 
-impl RedisBus {
     fn enqueue(&self, channels: &[Channel], ring: &Ring, span: &Span) {
         let ring = Bytes::from(ring.encode_to_vec());
         for channel in channels {
-            let outgoing = Outgoing { channel: *channel, ring: ring.clone(), span: span.clone() };
-            if let Err(refused) = self.rings.try_send(outgoing) {
-                dropped(std::slice::from_ref(&refused.into_inner()));
-            }
+            self.shared.send(Outgoing { channel: *channel, ring: ring.clone(), span: span.clone() });
         }
     }
 }
@@ -119,39 +121,83 @@ impl Bus for RedisBus {
     }
 
     fn join(&self, channel: Channel) {
-        if self.shared.interest().join(channel) {
-            self.shared.changed.notify_one();
+        let partition = self.shared.layout.partition(channel);
+        if self.shared.interests().of(partition).join(channel) {
+            self.shared.changed.send_replace(());
         }
     }
 
     fn leave(&self, channel: Channel) {
-        self.shared.interest().leave(channel, Instant::now());
+        let partition = self.shared.layout.partition(channel);
+        self.shared.interests().of(partition).leave(channel, Instant::now());
     }
 
     fn is_healthy(&self) -> bool {
-        self.shared.healthy.load(Ordering::Relaxed)
+        self.shared.is_healthy()
     }
 }
 
 impl Driver {
     /// Starts to ring and to listen, until the stop.
     pub fn start(self, listener: Arc<dyn Listener>, tasks: &Tasks) {
-        tasks.spawn_essential("redis rings", send_rings(Arc::clone(&self.shared), self.outgoing));
         let stop = tasks.stop().clone();
-        tasks.spawn_essential("redis subscriptions", listen(self.shared, self.rings, listener, stop));
+        tasks.spawn_essential("redis", serve(self.shared, listener, stop, self.gone));
     }
 }
 
 impl Shared {
-    fn interest(&self) -> MutexGuard<'_, Interest> {
-        self.interest.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn interests(&self) -> MutexGuard<'_, Interests> {
+        self.interests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn name(&self, channel: Channel) -> String {
-        channel.name(&self.config.prefix, &self.config.node)
+    /// Hands a ring to the link of its partition. Without one, or when that has no room, it is dropped.
+    pub(super) fn send(&self, ring: Outgoing) {
+        let partition = self.layout.partition(ring.channel);
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let refused = match routes.get(partition.index()) {
+            Some(Some(link)) => link.try_send(ring).err().map(mpsc::error::TrySendError::into_inner),
+            _ => Some(ring),
+        };
+        if let Some(ring) = refused {
+            dropped(std::iter::once(&ring));
+        }
     }
 
-    fn set_healthy(&self, healthy: bool) {
+    /// A connection for a link's subscriptions.
+    pub(super) async fn connect(
+        &self,
+        server: &Server,
+        settings: AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
+        match server {
+            Server::Node(node) => self.servers.connect_to(node, settings, self.config.timeout).await,
+            Server::Any => self.servers.connect(settings, self.config.timeout).await,
+        }
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
+    }
+
+    /// The partitions in which this replica hears itself.
+    pub(super) fn heard(&self) -> Partitions {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The replica hears itself in these partitions, too.
+    pub(super) fn hears(&self, partitions: Partitions) {
+        self.update_heard(|heard| *heard = heard.with(partitions));
+    }
+
+    /// The replica does not hear itself in these partitions any more.
+    pub(super) fn loses(&self, partitions: Partitions) {
+        self.update_heard(|heard| *heard = heard.without(partitions));
+    }
+
+    fn update_heard(&self, update: impl FnOnce(&mut Partitions)) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        update(&mut heard);
+        let healthy = self.layout.partitions().all(|partition| heard.contains(partition));
         if self.healthy.swap(healthy, Ordering::Relaxed) != healthy {
             tracing::info!(healthy, "redis subscriptions");
             metrics::gauge!("gateway_bus_healthy").set(if healthy { 1.0 } else { 0.0 });
@@ -171,222 +217,12 @@ fn ring_span(event: &Event, trace: Option<&str>) -> Span {
     span
 }
 
-fn dropped(rings: &[Outgoing]) {
-    metrics::counter!("gateway_rings_dropped_total").increment(rings.len() as u64);
+/// Counts rings that were not sent.
+pub(super) fn dropped<'a>(rings: impl Iterator<Item = &'a Outgoing>) {
+    let mut count = 0;
     for ring in rings {
         ring.span.record("otel.status_code", "ERROR");
+        count += 1;
     }
-}
-
-/// Sends rings in pipelines until every handle is gone. Without a connection they are dropped: late rings are noise.
-///
-/// After a silence the rings take another connection too: perhaps not the subscriptions' server is cut off, but this one.
-async fn send_rings(shared: Arc<Shared>, mut outgoing: mpsc::Receiver<Outgoing>) {
-    let mut batch = Vec::with_capacity(RING_BATCH);
-    let mut connection = None;
-    let mut retry_at = Instant::now();
-    let mut silences = 0;
-    while outgoing.recv_many(&mut batch, RING_BATCH).await > 0 {
-        let known = std::mem::replace(&mut silences, shared.silences.load(Ordering::Relaxed));
-        if silences != known {
-            connection = None;
-        }
-        if connection.is_none() && Instant::now() >= retry_at {
-            connection = shared.servers.connect_any(shared.config.timeout).await.ok();
-            retry_at = Instant::now() + BACKOFF.1;
-        }
-        let sent = match &mut connection {
-            Some(connection) => send_batch(&shared, connection, &batch).await,
-            None => false,
-        };
-        if !sent {
-            connection = None;
-            dropped(&batch);
-        }
-        batch.clear();
-    }
-}
-
-async fn send_batch(shared: &Shared, connection: &mut MultiplexedConnection, batch: &[Outgoing]) -> bool {
-    let mut pipeline = redis::pipe();
-    for (channel, rings) in bundle(batch) {
-        pipeline.cmd("PUBLISH").arg(shared.name(channel)).arg(&*rings).ignore();
-    }
-    match pipeline.exec_async(connection).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(%error, rings = batch.len(), "rings were not sent");
-            false
-        }
-    }
-}
-
-/// Keeps the subscriptions alive until the stop.
-async fn listen(
-    shared: Arc<Shared>,
-    rings: mpsc::Sender<Outgoing>,
-    listener: Arc<dyn Listener>,
-    stop: CancellationToken,
-) {
-    let mut pause = BACKOFF.0;
-    loop {
-        let started = Instant::now();
-        tokio::select! {
-            () = stop.cancelled() => return,
-            result = subscription(&shared, &rings, &listener) => {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "redis subscriptions broke");
-                }
-            }
-        }
-        shared.set_healthy(false);
-        listener.interrupted();
-        pause = if started.elapsed() > BACKOFF.1 { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-/// What the connection's own task tells the supervising one.
-#[derive(Debug)]
-struct Heard {
-    last: Mutex<Instant>,
-    broken: CancellationToken,
-}
-
-/// One connection's life: subscribe to everything, then to what changes, until it breaks or falls silent.
-async fn subscription(
-    shared: &Arc<Shared>,
-    rings: &mpsc::Sender<Outgoing>,
-    listener: &Arc<dyn Listener>,
-) -> redis::RedisResult<()> {
-    let heard = Arc::new(Heard { last: Mutex::new(Instant::now()), broken: CancellationToken::new() });
-    let settings = AsyncConnectionConfig::new().set_push_sender(receiver(shared, listener, &heard));
-    let mut connection = shared.servers.connect(settings, shared.config.timeout).await?;
-    let channels = shared.interest().all();
-    subscribe(shared, &mut connection, &channels).await?;
-    let mut heartbeat = interval(shared.config.heartbeat);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = heard.broken.cancelled() => return Ok(()),
-            () = shared.changed.notified() => {}
-            _ = heartbeat.tick() => {
-                if heard.silence() > shared.config.silence {
-                    tracing::warn!("redis does not echo");
-                    shared.silences.fetch_add(1, Ordering::Relaxed);
-                    return Ok(());
-                }
-                let echo = Outgoing { channel: Channel::Own, ring: Bytes::new(), span: Span::none() };
-                if let Err(refused) = rings.try_send(echo) {
-                    dropped(std::slice::from_ref(&refused.into_inner()));
-                }
-            }
-        }
-        let (fresh, faded) = {
-            let mut interest = shared.interest();
-            (interest.take_fresh(), interest.take_faded(Instant::now()))
-        };
-        subscribe(shared, &mut connection, &fresh).await?;
-        unsubscribe(shared, &mut connection, &faded).await?;
-    }
-}
-
-impl Heard {
-    fn silence(&self) -> Duration {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
-    }
-
-    fn now(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-}
-
-async fn subscribe(
-    shared: &Shared,
-    connection: &mut MultiplexedConnection,
-    channels: &[Channel],
-) -> redis::RedisResult<()> {
-    for names in batches(shared, channels) {
-        connection.subscribe(&names).await?;
-    }
-    Ok(())
-}
-
-async fn unsubscribe(
-    shared: &Shared,
-    connection: &mut MultiplexedConnection,
-    channels: &[Channel],
-) -> redis::RedisResult<()> {
-    for names in batches(shared, channels) {
-        connection.unsubscribe(&names).await?;
-    }
-    Ok(())
-}
-
-/// The channels' names, as many at a time as one command carries.
-fn batches(shared: &Shared, channels: &[Channel]) -> impl Iterator<Item = Vec<String>> {
-    channels.chunks(SUBSCRIBE_BATCH).map(|batch| batch.iter().map(|channel| shared.name(*channel)).collect())
-}
-
-/// Called inline by the connection for everything that Redis pushes; must only sort and hand on.
-fn receiver(
-    shared: &Arc<Shared>,
-    listener: &Arc<dyn Listener>,
-    heard: &Arc<Heard>,
-) -> impl Fn(PushInfo) -> Result<(), redis::aio::SendError> + Send + Sync + 'static {
-    let (shared, listener, heard) = (Arc::clone(shared), Arc::clone(listener), Arc::clone(heard));
-    let own = shared.name(Channel::Own);
-    let accounts = shared.name(Channel::Accounts);
-    move |push| {
-        match (push.kind, push.data.as_slice()) {
-            (PushKind::Disconnection, _) => heard.broken.cancel(),
-            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
-                if *channel == own.as_bytes() {
-                    heard.now();
-                    shared.set_healthy(true);
-                } else if *channel == accounts.as_bytes() {
-                    hand_on(UserChanged::decode(payload.as_slice()), |change| {
-                        listener.user_changed(user_change(&change));
-                    });
-                } else if !is_of(shared.origin, payload) {
-                    hand_on(Ring::decode(payload.as_slice()), |ring| rang(&*listener, ring));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn user_change(change: &UserChanged) -> UserChange {
-    let session = |id: &Vec<u8>| Uuid::from_slice(id).ok().map(SessionId);
-    UserChange {
-        user: UserId(change.user_id),
-        removed: change.kind() == Kind::Removed,
-        ended: change.ended_session_ids.iter().filter_map(session).collect(),
-    }
-}
-
-/// Whether a ring comes from this process, which has told its own sockets already.
-fn is_of(origin: u64, payload: &[u8]) -> bool {
-    Origin::decode(payload).is_ok_and(|ring| ring.origin == origin)
-}
-
-fn rang(listener: &dyn Listener, mut ring: Ring) {
-    let more = std::mem::take(&mut ring.more);
-    for mut ring in std::iter::once(ring).chain(more) {
-        let trace = std::mem::take(&mut ring.traceparent);
-        listener.rang(from_ring(ring), (!trace.is_empty()).then(|| trace.into()));
-    }
-}
-
-/// A payload that cannot be read is not ours; whatever it was, the log has the truth.
-fn hand_on<T>(decoded: Result<T, prost::DecodeError>, to: impl FnOnce(T)) {
-    match decoded {
-        Ok(message) => to(message),
-        Err(_) => metrics::counter!("gateway_rings_unreadable_total").increment(1),
-    }
+    metrics::counter!("gateway_rings_dropped_total").increment(count);
 }

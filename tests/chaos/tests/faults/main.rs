@@ -10,6 +10,7 @@ mod pooler;
 mod postgres;
 mod reads;
 mod redis;
+mod redis_cluster;
 mod redis_groups;
 mod rest;
 mod rolling;

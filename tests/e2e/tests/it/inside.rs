@@ -131,12 +131,14 @@ fn users_of_redis_may_do_nothing_else() {
                 "SUBSCRIBE messenger:users",
                 "HSET messenger:x a b",
                 "PUBLISH other:users x",
-            ],
+            ] as &[_],
         ),
         (
             &urls[1],
             &[
                 "PUBLISH other:c:1 x",
+                "SPUBLISH {1}:other x",
+                "CLUSTER RESET",
                 "SUBSCRIBE other:users",
                 "PSUBSCRIBE messenger:*",
                 "HSET {messenger:attempts}:1 a b",
@@ -147,10 +149,12 @@ fn users_of_redis_may_do_nothing_else() {
             assert!(refused(url, command), "{command} is not refused");
         }
     }
-    for command in ["PING", "PUBLISH messenger:users x", "HSET {messenger:attempts}:1 a b"] {
+    for command in ["PING", "PUBLISH messenger:users x", "HSET {messenger:attempts}:1 a b", "CLUSTER SLOTS"] {
         assert!(!refused(&urls[0], command), "{command} is refused");
     }
-    assert!(!refused(&urls[1], "PUBLISH messenger:c:1 x"));
+    for command in ["PUBLISH messenger:c:1 x", "SPUBLISH messenger:{1}:c:1 x", "CLUSTER SLOTS"] {
+        assert!(!refused(&urls[1], command), "{command} is refused");
+    }
     let unknown = urls[0].split_once('@').unwrap().1;
     let default = redis::Client::open(format!("redis://{unknown}")).unwrap().get_connection();
     let answer = default.and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
