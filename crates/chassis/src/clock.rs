@@ -1,9 +1,11 @@
 //! Time as an argument, so that a test can hold it.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 /// Tells the wall-clock time. Durations are measured with tokio's `Instant`, which a test can pause.
-pub trait Clock: Send + Sync + 'static {
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current instant, UTC.
     fn now(&self) -> Timestamp;
 }

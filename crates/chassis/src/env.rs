@@ -13,20 +13,6 @@ use secrecy::SecretString;
 
 use crate::secrets::{Mode, weakness_of_token};
 
-/// Exit code of a process that cannot be run as it is configured: EX_CONFIG of sysexits.h. Starting it again as it is
-/// does not help.
-pub const EX_CONFIG: u8 = 78;
-
-/// Marks an error, as its context, as one of the configuration: the process ends with [`EX_CONFIG`].
-#[derive(Debug, Clone, Copy)]
-pub struct Misconfigured;
-
-impl Display for Misconfigured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("configuration")
-    }
-}
-
 /// What is wrong with the configuration, one line per key.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{}", .0.join("\n"))]

@@ -20,6 +20,7 @@ pub mod migrate;
 pub mod postgres;
 pub mod redis;
 
+pub mod command;
 pub mod report;
 
 pub mod telemetry;

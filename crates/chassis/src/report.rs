@@ -1,4 +1,5 @@
-//! What a command of an operator tells: for programs one JSON object a line, for people tables of the same fields.
+//! What a command of an operator tells: for programs one JSON object a line, for people tables of the same fields, and
+//! for the log who did it.
 //!
 //! Knows nothing of what it shows: the fields and their order are those of the values.
 
@@ -10,27 +11,27 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Exit code of a command that was given a name which nothing has.
-pub const EX_NOT_FOUND: u8 = 3;
-
-/// There is nothing of this name: a command ends with [`EX_NOT_FOUND`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such {0}")]
-pub struct NotFound(pub &'static str);
+use crate::command::Manner;
 
 /// Where a command tells what it has found or done.
 #[derive(Debug)]
 pub struct Report<W> {
     out: W,
-    json: bool,
+    manner: Manner,
     /// Whether the table that is being written has its first line.
     headed: bool,
 }
 
 impl<W: Write> Report<W> {
     /// Writes to `out`, as JSON or as tables.
-    pub fn new(out: W, json: bool) -> Self {
-        Self { out, json, headed: false }
+    pub fn new(out: W, manner: Manner) -> Self {
+        Self { out, manner, headed: false }
+    }
+
+    /// A line of the log: what is about to be done to what has this number, and who does it.
+    pub fn audit(&self, action: &'static str, subject: Option<i64>) {
+        let by = self.manner.by.as_deref().unwrap_or("unknown");
+        tracing::info!(target: "audit", action, subject, by, "audit");
     }
 
     /// One thing: a line for each field, and lists of things as tables below.
@@ -38,7 +39,7 @@ impl<W: Write> Report<W> {
     /// # Errors
     /// The output is closed.
     pub fn one(&mut self, thing: &impl Serialize) -> io::Result<()> {
-        if self.json {
+        if self.manner.json {
             return self.object(thing);
         }
         let (mut lists, mut fields) = (Vec::new(), Vec::new());
@@ -65,7 +66,7 @@ impl<W: Write> Report<W> {
     /// # Errors
     /// The output is closed.
     pub fn rows<T: Serialize>(&mut self, things: &[T]) -> io::Result<()> {
-        if self.json {
+        if self.manner.json {
             return things.iter().try_for_each(|thing| self.object(thing));
         }
         let rows = things.iter().map(Fields::of).collect::<io::Result<Vec<_>>>()?;
@@ -164,7 +165,7 @@ mod tests {
     }
 
     fn told(json: bool, tell: impl FnOnce(&mut Report<Vec<u8>>)) -> String {
-        let mut report = Report::new(Vec::new(), json);
+        let mut report = Report::new(Vec::new(), Manner { json, by: None });
         tell(&mut report);
         String::from_utf8(report.out).unwrap()
     }

@@ -18,7 +18,7 @@ use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::care::{Care, CareError};
+use crate::care::{Care, Task};
 use crate::cli;
 use crate::config::{Config, KeySource, Listen};
 use crate::crypto::{self, Keys, PasswordHashes, Tokens, load_or_create, watch_keys};
@@ -118,46 +118,24 @@ pub fn keys_command(config: &Config, verb: cli::Keys) -> anyhow::Result<String> 
     }
 }
 
-/// Does what an operator asks about users and their log-ins, and tells it to `out`. `by` is who asks.
+/// Does what an operator asks about users and their log-ins.
 ///
 /// # Errors
-/// [`NotFound`](messenger_chassis::report::NotFound); the database cannot be reached.
-pub async fn care(
-    config: &Config,
-    task: Task,
-    manner: &cli::Manner,
-    by: String,
-    out: impl Write,
-) -> anyhow::Result<()> {
+/// [`Failure`](messenger_chassis::command::Failure); the configuration.
+pub async fn care(config: &Config, task: Task, report: Report<impl Write>) -> anyhow::Result<()> {
     let tasks = Tasks::new();
     let mut care = Care {
         store: Store::new(postgres::pool(&config.postgres).context("ACCOUNTS_DATABASE_URL")?),
         notices: notices(config, &tasks)?,
         clock: Arc::new(SystemClock),
-        by: manner.by.clone().unwrap_or(by),
-        report: Report::new(out, manner.json),
+        report,
     };
-    let done = match task {
-        Task::User(verb) => care.user(verb).await,
-        Task::Sessions(cli::Sessions::End { whose }) => care.end_sessions(whose).await,
-    };
+    let done = care.run(task).await;
     // With the last sender the notices end, when they are told.
     drop(care);
     tasks.stop().cancel();
     tasks.join().await;
-    done.map_err(|error| match error {
-        CareError::NotFound(what) => what.into(),
-        other => other.into(),
-    })
-}
-
-/// What an operator asks for.
-#[derive(Debug)]
-pub enum Task {
-    /// Something about a user.
-    User(cli::User),
-    /// Something about log-ins.
-    Sessions(cli::Sessions),
+    Ok(done?)
 }
 
 /// The three listeners, bound.

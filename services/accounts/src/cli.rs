@@ -3,6 +3,7 @@
 //! Usage that is wrong ends with exit code 2, and every command tells of itself with `--help`.
 
 use clap::{Args, Parser, Subcommand};
+use messenger_chassis::command::Manner;
 
 use crate::domain::{Email, RuleError, SearchLimit, SearchText, UserId};
 
@@ -46,17 +47,6 @@ pub enum Keys {
     Rotate,
     /// Make all keys void but a new one.
     Replace,
-}
-
-/// How it is told, and who asks.
-#[derive(Debug, Args)]
-pub struct Manner {
-    /// Tell it as JSON, an object a line.
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Who asks, for the log; without it the user of the system.
-    #[arg(long, global = true, value_name = "NAME")]
-    pub by: Option<String>,
 }
 
 /// `accounts sessions`.

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use messenger_accounts::app::{self, Task};
-use messenger_accounts::cli::{Cli, Command, Manner};
+use messenger_accounts::app;
+use messenger_accounts::care::Task;
+use messenger_accounts::cli::{Cli, Command};
 use messenger_accounts::config::Config;
 use messenger_accounts::http;
-use messenger_chassis::env::{EX_CONFIG, Misconfigured};
-use messenger_chassis::report::{EX_NOT_FOUND, NotFound};
+use messenger_chassis::command::{Failure, Manner};
+use messenger_chassis::report::Report;
 use messenger_chassis::telemetry::Telemetry;
 use messenger_chassis::{admin, env};
 
@@ -20,18 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr().lock(), "accounts: {error:#}");
-        exit_code(&error)
+        Failure::exit_code(error.downcast_ref())
     })
-}
-
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<Misconfigured>() {
-        ExitCode::from(EX_CONFIG)
-    } else if error.is::<NotFound>() {
-        ExitCode::from(EX_NOT_FOUND)
-    } else {
-        ExitCode::FAILURE
-    }
 }
 
 fn run() -> anyhow::Result<ExitCode> {
@@ -42,8 +33,8 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::CheckConfig => check_config(),
         Command::Openapi => print(&http::openapi()?),
         Command::Keys(verb) => keys(verb),
-        Command::Sessions(command) => care(Task::Sessions(command.verb), &command.manner),
-        Command::User(command) => care(Task::User(command.verb), &command.manner),
+        Command::Sessions(command) => care(Task::Sessions(command.verb), command.manner),
+        Command::User(command) => care(Task::User(command.verb), command.manner),
     }
 }
 
@@ -51,8 +42,8 @@ fn run() -> anyhow::Result<ExitCode> {
 async fn start(
     task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let (config, _) = Config::read(&variable).context(Misconfigured)?;
-    app::check(&config).context(Misconfigured)?;
+    let (config, _) = config()?;
+    app::check(&config).context(Failure::Misconfigured)?;
     let telemetry = Telemetry::start("accounts", &config.telemetry)?;
     task(config, telemetry).await
 }
@@ -60,29 +51,33 @@ async fn start(
 /// Whether the process that serves with the same configuration is ready.
 #[tokio::main(flavor = "current_thread")]
 async fn ready() -> anyhow::Result<ExitCode> {
-    let (config, _) = Config::read(&variable).context(Misconfigured)?;
+    let (config, _) = config()?;
     admin::ask_ready(config.listen.admin).await.context("not ready")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn check_config() -> anyhow::Result<ExitCode> {
-    let (config, keys) = Config::read(&variable).context(Misconfigured)?;
-    app::check(&config).context(Misconfigured)?;
+    let (config, keys) = config()?;
+    app::check(&config).context(Failure::Misconfigured)?;
     print(&env::table(&keys))
 }
 
 fn keys(verb: messenger_accounts::cli::Keys) -> anyhow::Result<ExitCode> {
-    let (config, _) = Config::read(&variable).context("configuration")?;
+    let (config, _) = config()?;
     print(app::keys_command(&config, verb)?.trim_end())
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn care(task: Task, manner: &Manner) -> anyhow::Result<ExitCode> {
-    let (config, _) = Config::read(&variable).context(Misconfigured)?;
+async fn care(task: Task, manner: Manner) -> anyhow::Result<ExitCode> {
+    let (config, _) = config()?;
     let _telemetry = Telemetry::start("accounts", &config.telemetry)?;
-    let by = ["SUDO_USER", "USER"].into_iter().find_map(variable).unwrap_or_else(|| "unknown".to_owned());
-    app::care(&config, task, manner, by, std::io::stdout().lock()).await?;
+    let report = Report::new(std::io::stdout().lock(), manner.signed(variable));
+    app::care(&config, task, report).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn config() -> anyhow::Result<(Config, Vec<env::Key>)> {
+    Config::read(&variable).context(Failure::Misconfigured)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

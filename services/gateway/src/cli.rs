@@ -3,6 +3,7 @@
 //! Usage that is wrong ends with exit code 2, and every command tells of itself with `--help`.
 
 use clap::{Args, Parser, Subcommand, value_parser};
+use messenger_chassis::command::Manner;
 use uuid::Uuid;
 
 use crate::domain::ids::{ConversationId, Seq, UserId};
@@ -50,17 +51,6 @@ pub enum EpochVerb {
     Show,
     /// Begin another one: after every restoration to an earlier moment, before anybody serves.
     Advance,
-}
-
-/// How it is told, and who asks.
-#[derive(Debug, Args)]
-pub struct Manner {
-    /// Tell it as JSON, an object a line.
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Who asks, for the log; without it the user of the system.
-    #[arg(long, global = true, value_name = "NAME")]
-    pub by: Option<String>,
 }
 
 /// How fast something long goes.

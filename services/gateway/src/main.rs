@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use messenger_chassis::admin;
-use messenger_chassis::env::{EX_CONFIG, Misconfigured};
-use messenger_chassis::report::{EX_NOT_FOUND, NotFound};
+use messenger_chassis::command::{Failure, Manner};
+use messenger_chassis::report::Report;
 use messenger_chassis::telemetry::Telemetry;
+use messenger_chassis::{admin, env};
 use messenger_gateway::app;
 use messenger_gateway::care::Task;
-use messenger_gateway::cli::{Cli, Command, Manner};
+use messenger_gateway::cli::{Cli, Command};
 use messenger_gateway::config::Config;
 
 #[global_allocator]
@@ -21,18 +21,8 @@ fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         // Nothing is left to do when standard error is closed.
         let _ = writeln!(std::io::stderr().lock(), "gateway: {error:#}");
-        exit_code(&error)
+        Failure::exit_code(error.downcast_ref())
     })
-}
-
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<Misconfigured>() {
-        ExitCode::from(EX_CONFIG)
-    } else if error.is::<NotFound>() {
-        ExitCode::from(EX_NOT_FOUND)
-    } else {
-        ExitCode::FAILURE
-    }
 }
 
 fn run() -> anyhow::Result<ExitCode> {
@@ -45,15 +35,15 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Epoch { verb } => start(async |config, _| print(&app::epoch(&config, verb).await?)),
         Command::Ready => ready(),
         Command::CheckConfig => check_config(),
-        Command::Conversations(command) => care(Task::Conversations(command.verb), &command.manner),
-        Command::User(command) => care(Task::User(command.verb), &command.manner),
-        Command::Retention(command) => care(Task::Retention(command.verb), &command.manner),
+        Command::Conversations(command) => care(Task::Conversations(command.verb), command.manner),
+        Command::User(command) => care(Task::User(command.verb), command.manner),
+        Command::Retention(command) => care(Task::Retention(command.verb), command.manner),
     }
 }
 
 fn start(task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
-    let (config, _) = read().context(Misconfigured)?;
-    app::check(&config).context(Misconfigured)?;
+    let (config, _) = config()?;
+    app::check(&config).context(Failure::Misconfigured)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
@@ -67,15 +57,15 @@ fn start(task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>) 
 /// Whether the process that serves with the same configuration is ready.
 #[tokio::main(flavor = "current_thread")]
 async fn ready() -> anyhow::Result<ExitCode> {
-    let (config, _) = read().context(Misconfigured)?;
+    let (config, _) = config()?;
     admin::ask_ready(config.admin).await.context("not ready")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn check_config() -> anyhow::Result<ExitCode> {
-    let (config, keys) = read().context(Misconfigured)?;
-    app::check(&config).context(Misconfigured)?;
-    print(&messenger_chassis::env::table(&keys))
+    let (config, keys) = config()?;
+    app::check(&config).context(Failure::Misconfigured)?;
+    print(&env::table(&keys))
 }
 
 fn print(text: &str) -> anyhow::Result<ExitCode> {
@@ -84,17 +74,18 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn care(task: Task, manner: &Manner) -> anyhow::Result<ExitCode> {
-    let (config, _) = read().context(Misconfigured)?;
+async fn care(task: Task, manner: Manner) -> anyhow::Result<ExitCode> {
+    let (config, _) = config()?;
     let _telemetry = Telemetry::start("gateway", &config.telemetry)?;
-    let by = ["SUDO_USER", "USER"].into_iter().find_map(variable).unwrap_or_else(|| "unknown".to_owned());
-    app::care(&config, task, manner, by, std::io::stdout().lock()).await?;
+    let report = Report::new(std::io::stdout().lock(), manner.signed(variable));
+    app::care(&config, task, report).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// A replica that was given no name takes a random one.
-fn read() -> Result<(Config, Vec<messenger_chassis::env::Key>), messenger_chassis::env::EnvError> {
-    Config::read(&variable, &uuid::Uuid::new_v4().simple().to_string()[..12])
+fn config() -> anyhow::Result<(Config, Vec<env::Key>)> {
+    let name = &uuid::Uuid::new_v4().simple().to_string()[..12];
+    Config::read(&variable, name).context(Failure::Misconfigured)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

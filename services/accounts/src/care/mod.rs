@@ -5,38 +5,40 @@
 
 mod told;
 
-use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use messenger_chassis::clock::Clock;
-use messenger_chassis::report::{NotFound, Report};
+use messenger_chassis::command::Failure;
+use messenger_chassis::report::Report;
 
 use self::told::{Ended, Erased, Export, FoundRow, SessionRow, UserRow};
-use crate::cli::{User, Who, Whose};
+use crate::cli::{Sessions, User, Who, Whose};
 use crate::domain::{Error, Record, SearchLimit, SearchText, UserId};
 use crate::notices::{Notice, Notices};
 use crate::store::Store;
 
 /// Log-ins that one statement ends.
 const SESSIONS_BATCH: u16 = 1_000;
-const NOBODY: CareError = CareError::NotFound(NotFound("user"));
+const NOBODY: Failure = Failure::NotFound("user");
 
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CareError {
-    /// There is no such user.
-    #[error(transparent)]
-    NotFound(#[from] NotFound),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] Error),
-    /// The output is closed.
-    #[error("write the answer")]
-    Output(#[from] io::Error),
+/// What is asked for.
+#[derive(Debug)]
+pub enum Task {
+    /// Something about a user.
+    User(User),
+    /// Something about log-ins.
+    Sessions(Sessions),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error.into())
+    }
 }
 
 /// What commands stand on.
+#[derive(Debug)]
 pub struct Care<W> {
     /// Users and sessions.
     pub store: Store,
@@ -44,40 +46,30 @@ pub struct Care<W> {
     pub notices: Notices,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Who asks.
-    pub by: String,
     /// Where it is told.
     pub report: Report<W>,
 }
 
-impl<W> fmt::Debug for Care<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Care").field("by", &self.by).finish_non_exhaustive()
-    }
-}
-
 impl<W: Write> Care<W> {
-    /// Does what was asked about a user.
+    /// Does what was asked.
     ///
     /// # Errors
-    /// [`CareError`].
-    pub async fn user(&mut self, verb: User) -> Result<(), CareError> {
-        match verb {
-            User::Show { who } => self.show(who).await,
-            User::Find { text, limit } => self.find(&text, limit).await,
-            User::Lock { id, reason } => self.lock(id, reason.as_deref()).await,
-            User::Unlock { id } => self.unlock(id).await,
-            User::Sessions { id } => self.sessions(id).await,
-            User::Export { id } => self.export(id).await,
-            User::Erase { id } => self.erase(id).await,
+    /// [`Failure`].
+    pub async fn run(&mut self, task: Task) -> Result<(), Failure> {
+        match task {
+            Task::User(User::Show { who }) => self.show(who).await,
+            Task::User(User::Find { text, limit }) => self.find(&text, limit).await,
+            Task::User(User::Lock { id, reason }) => self.lock(id, reason.as_deref()).await,
+            Task::User(User::Unlock { id }) => self.unlock(id).await,
+            Task::User(User::Sessions { id }) => self.sessions(id).await,
+            Task::User(User::Export { id }) => self.export(id).await,
+            Task::User(User::Erase { id }) => self.erase(id).await,
+            Task::Sessions(Sessions::End { whose }) => self.end_sessions(whose).await,
         }
     }
 
     /// Ends log-ins, some with each statement.
-    ///
-    /// # Errors
-    /// [`CareError`].
-    pub async fn end_sessions(&mut self, whose: Whose) -> Result<(), CareError> {
+    async fn end_sessions(&mut self, whose: Whose) -> Result<(), Failure> {
         let user = match whose {
             Whose::All => None,
             Whose::User(id) => Some(id),
@@ -93,7 +85,7 @@ impl<W: Write> Care<W> {
         }
     }
 
-    async fn show(&mut self, who: Who) -> Result<(), CareError> {
+    async fn show(&mut self, who: Who) -> Result<(), Failure> {
         let id = match who {
             Who::Id(id) => id,
             Who::Email(email) => self.store.credentials_by_email(&email).await?.ok_or(NOBODY)?.user.id,
@@ -103,13 +95,13 @@ impl<W: Write> Care<W> {
         Ok(self.report.one(&UserRow::from(&record))?)
     }
 
-    async fn find(&mut self, text: &SearchText, limit: SearchLimit) -> Result<(), CareError> {
+    async fn find(&mut self, text: &SearchText, limit: SearchLimit) -> Result<(), Failure> {
         self.audit("user find", None);
         let users = self.store.search_users(text, limit).await?;
         Ok(self.report.rows(&users.iter().map(FoundRow::from).collect::<Vec<_>>())?)
     }
 
-    async fn lock(&mut self, id: UserId, reason: Option<&str>) -> Result<(), CareError> {
+    async fn lock(&mut self, id: UserId, reason: Option<&str>) -> Result<(), Failure> {
         self.audit("user lock", Some(id));
         let ended = self.store.lock_user(id, reason, self.clock.now()).await?.ok_or(NOBODY)?;
         self.notices.send(Notice::SignedOut(id, ended));
@@ -117,7 +109,7 @@ impl<W: Write> Care<W> {
         Ok(self.report.one(&UserRow::from(&record))?)
     }
 
-    async fn unlock(&mut self, id: UserId) -> Result<(), CareError> {
+    async fn unlock(&mut self, id: UserId) -> Result<(), Failure> {
         self.audit("user unlock", Some(id));
         if !self.store.unlock_user(id).await? {
             return Err(NOBODY);
@@ -126,14 +118,14 @@ impl<W: Write> Care<W> {
         Ok(self.report.one(&UserRow::from(&record))?)
     }
 
-    async fn sessions(&mut self, id: UserId) -> Result<(), CareError> {
+    async fn sessions(&mut self, id: UserId) -> Result<(), Failure> {
         self.audit("user sessions", Some(id));
         self.record(id).await?;
         let sessions = self.store.held_sessions(id).await?;
         Ok(self.report.rows(&sessions.iter().map(SessionRow::from).collect::<Vec<_>>())?)
     }
 
-    async fn export(&mut self, id: UserId) -> Result<(), CareError> {
+    async fn export(&mut self, id: UserId) -> Result<(), Failure> {
         self.audit("user export", Some(id));
         let record = self.record(id).await?;
         let held = self.store.held(id).await?;
@@ -141,7 +133,7 @@ impl<W: Write> Care<W> {
     }
 
     /// Who is removed already is no failure: the command may be repeated.
-    async fn erase(&mut self, id: UserId) -> Result<(), CareError> {
+    async fn erase(&mut self, id: UserId) -> Result<(), Failure> {
         self.audit("user erase", Some(id));
         let before = self.record(id).await?;
         let ended = self.store.remove_user(id, self.clock.now()).await?;
@@ -152,12 +144,11 @@ impl<W: Write> Care<W> {
         Ok(self.report.one(&erased)?)
     }
 
-    async fn record(&self, id: UserId) -> Result<Record, CareError> {
+    async fn record(&self, id: UserId) -> Result<Record, Failure> {
         self.store.record(id, self.clock.now()).await?.ok_or(NOBODY)
     }
 
     fn audit(&self, action: &'static str, user: Option<UserId>) {
-        let user_id = user.map(UserId::get);
-        tracing::info!(target: "audit", action, user_id, by = self.by, "audit");
+        self.report.audit(action, user.map(UserId::get));
     }
 }

@@ -58,7 +58,7 @@ async fn a_user_is_found_shown_and_exported() {
     let audit: Value =
         serde_json::from_str(log.lines().find(|line| line.contains("\"audit\"")).unwrap()).unwrap();
     assert_eq!(
-        (&audit["action"], &audit["user_id"], &audit["by"]),
+        (&audit["action"], &audit["subject"], &audit["by"]),
         (&json!("user show"), &json!(ann.id), &json!("eve"))
     );
     assert!(!log.contains("x.io"), "{log}");

@@ -11,8 +11,8 @@ use messenger_chassis::report::Report;
 use messenger_chassis::{migrate, postgres};
 
 use super::open;
-use crate::care::{Care, CareError, Task};
-use crate::cli::{EpochVerb, Manner};
+use crate::care::{Care, Task};
+use crate::cli::EpochVerb;
 use crate::config::Config;
 use crate::directory::Accounts;
 use crate::fanout::RedisBus;
@@ -99,31 +99,17 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Does what an operator asks about conversations, and tells it to `out`. `by` is who asks. What only looks does so as the
-/// role that serves; what removes needs the owner of the schema, as migrating does.
+/// Does what an operator asks about conversations. What only looks does so as the role that serves; what removes needs the
+/// owner of the schema, as migrating does.
 ///
 /// # Errors
-/// [`NotFound`](messenger_chassis::report::NotFound); the database cannot be reached.
-pub async fn care(
-    config: &Config,
-    task: Task,
-    manner: &Manner,
-    by: String,
-    out: impl Write,
-) -> anyhow::Result<()> {
+/// [`Failure`](messenger_chassis::command::Failure); the configuration.
+pub async fn care(config: &Config, task: Task, report: Report<impl Write>) -> anyhow::Result<()> {
     let pool = if task.removes() {
         postgres::pool(&config.migrate.database(&config.postgres)).context("GATEWAY_MIGRATE_DATABASE_URL")?
     } else {
         postgres::pool(&config.postgres).context("GATEWAY_DATABASE_URL")?
     };
-    let mut care = Care {
-        store: Store::new(pool, config.store),
-        clock: Arc::new(SystemClock),
-        by: manner.by.clone().unwrap_or(by),
-        report: Report::new(out, manner.json),
-    };
-    care.run(task).await.map_err(|error| match error {
-        CareError::NotFound(what) => what.into(),
-        other => other.into(),
-    })
+    let mut care = Care { store: Store::new(pool, config.store), clock: Arc::new(SystemClock), report };
+    Ok(care.run(task).await?)
 }

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
+use messenger_chassis::command::Failure;
 use uuid::Uuid;
 
 use super::told::Erased;
-use super::{Care, CareError, PAGE, pause};
+use super::{Care, PAGE, pause};
 use crate::cli::Pace;
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::page::{Limit, MAX_LIMIT};
@@ -13,8 +14,8 @@ use crate::domain::reply::ConversationKind;
 
 impl<W: Write> Care<W> {
     /// May be stopped anywhere and repeated: what is done is not found again.
-    pub(super) async fn erase(&mut self, user: UserId, pace: Pace) -> Result<(), CareError> {
-        self.audit("user erase", Some(user.0));
+    pub(super) async fn erase(&mut self, user: UserId, pace: Pace) -> Result<(), Failure> {
+        self.report.audit("user erase", Some(user.0));
         self.counts(user).await?;
         let mut erased = Erased { user_id: user.0, ..Erased::default() };
         let mut after = ConversationId(0);
@@ -44,7 +45,7 @@ impl<W: Write> Care<W> {
         conversation: ConversationId,
         user: UserId,
         pace: Pace,
-    ) -> Result<u64, CareError> {
+    ) -> Result<u64, Failure> {
         let (mut messages, mut from) = (0, Some(Uuid::nil()));
         while let Some(key) = from {
             let (some, next) = self.store.remove_own(conversation, user, key, pace.batch).await?;
@@ -58,7 +59,7 @@ impl<W: Write> Care<W> {
     }
 
     /// Those who have blocked him keep their blocks.
-    async fn erase_blocks(&self, user: UserId) -> Result<u64, CareError> {
+    async fn erase_blocks(&self, user: UserId) -> Result<u64, Failure> {
         let limit = Limit::new(MAX_LIMIT).map_err(|_| crate::store::StoreError::Internal)?;
         let mut blocks = 0;
         loop {

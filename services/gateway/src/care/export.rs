@@ -2,18 +2,19 @@
 
 use std::io::Write;
 
+use messenger_chassis::command::Failure;
 use uuid::Uuid;
 
 use super::told::{BlockRow, ConversationRow, EntryRow, Line};
-use super::{Care, CareError, PAGE};
+use super::{Care, PAGE};
 use crate::domain::ids::{ConversationId, UserId};
 use crate::domain::page::{Limit, MAX_LIMIT};
 
 impl<W: Write> Care<W> {
     /// Conversations by their numbers, each followed by what the user has caused in it; then blocks. Page by page: a user
     /// who goes on meanwhile may see some of it or not.
-    pub(super) async fn export(&mut self, user: UserId) -> Result<(), CareError> {
-        self.audit("user export", Some(user.0));
+    pub(super) async fn export(&mut self, user: UserId) -> Result<(), Failure> {
+        self.report.audit("user export", Some(user.0));
         self.counts(user).await?;
         let mut after = ConversationId(0);
         loop {
@@ -29,7 +30,7 @@ impl<W: Write> Care<W> {
         }
     }
 
-    async fn export_entries(&mut self, conversation: ConversationId, user: UserId) -> Result<(), CareError> {
+    async fn export_entries(&mut self, conversation: ConversationId, user: UserId) -> Result<(), Failure> {
         let mut from = Some(Uuid::nil());
         while let Some(key) = from {
             let (rows, next) = self.store.entries_of(conversation, user, key, PAGE).await?;
@@ -41,7 +42,7 @@ impl<W: Write> Care<W> {
         Ok(())
     }
 
-    async fn export_blocks(&mut self, user: UserId) -> Result<(), CareError> {
+    async fn export_blocks(&mut self, user: UserId) -> Result<(), Failure> {
         let limit = Limit::new(MAX_LIMIT).map_err(|_| crate::store::StoreError::Internal)?;
         let mut after = None;
         loop {

@@ -9,13 +9,13 @@ mod export;
 mod retention;
 mod told;
 
-use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use messenger_chassis::clock::Clock;
-use messenger_chassis::report::{NotFound, Report};
+use messenger_chassis::command::Failure;
+use messenger_chassis::report::Report;
 
 use crate::cli::{Conversations, Pace, Retention, User};
 use crate::store::{Store, StoreError};
@@ -23,18 +23,10 @@ use crate::store::{Store, StoreError};
 /// Rows of a page of what is read as a whole.
 const PAGE: i64 = 500;
 
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CareError {
-    /// There is nothing of this name.
-    #[error(transparent)]
-    NotFound(#[from] NotFound),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The output is closed.
-    #[error("write the answer")]
-    Output(#[from] io::Error),
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.into())
+    }
 }
 
 /// What is asked for.
@@ -56,29 +48,22 @@ impl Task {
 }
 
 /// What commands stand on.
+#[derive(Debug)]
 pub struct Care<W> {
     /// The log.
     pub store: Store,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Who asks.
-    pub by: String,
     /// Where it is told.
     pub report: Report<W>,
-}
-
-impl<W> fmt::Debug for Care<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Care").field("by", &self.by).finish_non_exhaustive()
-    }
 }
 
 impl<W: Write> Care<W> {
     /// Does what was asked.
     ///
     /// # Errors
-    /// [`CareError`].
-    pub async fn run(&mut self, task: Task) -> Result<(), CareError> {
+    /// [`Failure`].
+    pub async fn run(&mut self, task: Task) -> Result<(), Failure> {
         match task {
             Task::Conversations(Conversations::Show { which }) => self.show(which).await,
             Task::Conversations(Conversations::List { user, after, limit }) => {
@@ -94,11 +79,6 @@ impl<W: Write> Care<W> {
                 self.retain(older_than, dry_run, pace).await
             }
         }
-    }
-
-    /// `subject` is the number of a user or a conversation.
-    fn audit(&self, action: &'static str, subject: Option<i64>) {
-        tracing::info!(target: "audit", action, subject, by = self.by, "audit");
     }
 }
 

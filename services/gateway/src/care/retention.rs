@@ -4,9 +4,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use messenger_chassis::command::Failure;
 
 use super::told::Retained;
-use super::{Care, CareError, pause};
+use super::{Care, pause};
 use crate::cli::Pace;
 use crate::store::{Portion, Position};
 
@@ -16,8 +17,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 impl<W: Write> Care<W> {
     /// May be stopped anywhere and repeated: each log remembers how far it is cleared.
-    pub(super) async fn retain(&mut self, days: u32, dry_run: bool, pace: Pace) -> Result<(), CareError> {
-        self.audit(if dry_run { "retention run --dry-run" } else { "retention run" }, None);
+    pub(super) async fn retain(&mut self, days: u32, dry_run: bool, pace: Pace) -> Result<(), Failure> {
+        self.report.audit(if dry_run { "retention run --dry-run" } else { "retention run" }, None);
         let before = self.clock.now().saturating_sub(DAY * days).unwrap_or(Timestamp::MIN);
         let portion = Portion { conversations: CONVERSATIONS, entries: pace.batch };
         let mut retained = Retained { before, dry_run, messages: 0, conversations: 0, statements: 0 };
