@@ -82,13 +82,14 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let private = bind("admin", config.admin).context("GATEWAY_ADMIN_ADDR")?;
     let connection = postgres::connection_config(&config.postgres).context("GATEWAY_DATABASE_URL")?;
     migrate::verify(&connection, &migrations::runner()).await.context("check the schema")?;
-    if open(&config)?.epoch().await.context("read the epoch")?.is_unfinished {
+    let store = open(&config)?;
+    if store.epoch().await.context("read the epoch")?.is_unfinished {
         anyhow::bail!("the log has not begun its epoch to the end: run `gateway epoch advance` again");
     }
     let tasks = lifecycle.tasks().clone();
     telemetry.keep_up(&tasks);
     telemetry.metrics().begin_at_zero(&COUNTERS, &GAUGES);
-    let (handshakes, readiness) = build(&config, &tasks, telemetry.metrics())?;
+    let (handshakes, readiness) = build(&config, store, &tasks, telemetry.metrics())?;
     let admin = admin::router(readiness, telemetry.metrics().clone());
     let router = http::router(Arc::new(handshakes));
     tasks.spawn_essential("http", serve_http(public, router, config.http_limits.clone(), tasks.clone()));
@@ -107,11 +108,16 @@ fn open(config: &Config) -> anyhow::Result<Store> {
     Ok(store.with_standby(pool, standby.lag))
 }
 
-fn build(config: &Config, tasks: &Tasks, metrics: &Metrics) -> anyhow::Result<(Handshakes, Readiness)> {
+fn build(
+    config: &Config,
+    store: Store,
+    tasks: &Tasks,
+    metrics: &Metrics,
+) -> anyhow::Result<(Handshakes, Readiness)> {
     let sabotage = config.delivery.sabotage;
     sabotage.announce();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = open(config)?.sabotaged(sabotage);
+    let store = store.sabotaged(sabotage);
     metrics.observe(store.gauges());
     store.follow(tasks);
     let accounts = Accounts::new(&config.directory)?;
