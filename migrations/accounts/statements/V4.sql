@@ -151,3 +151,11 @@ SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, 
 -- users.credentials
 -- takes (int8) gives (id int8, uuid uuid, email_as_typed text, first_name text, last_name text, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz, password_hash text, email_unverified bool, locked bool)
 SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at, password_hash, email_unverified, locked_at IS NOT NULL AS locked FROM users WHERE id = $1 AND deleted_at IS NULL;
+
+-- sessions.end_all
+-- takes (int8, uuid, timestamptz) gives (session_id uuid)
+WITH chosen AS ( SELECT id FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id <> $2) ORDER BY id FOR UPDATE ), ended AS ( DELETE FROM sessions s USING chosen WHERE s.id = chosen.id RETURNING s.id, s.user_id ) INSERT INTO ended_sessions (session_id, user_id, ended_at) SELECT id, user_id, $3 FROM ended RETURNING session_id;
+
+-- sessions.end_some
+-- takes (int8, timestamptz, int8) gives (count int8)
+WITH chosen AS ( SELECT id FROM sessions WHERE $1::bigint IS NULL OR user_id = $1 ORDER BY id LIMIT $3 FOR UPDATE ), ended AS ( DELETE FROM sessions s USING chosen WHERE s.id = chosen.id RETURNING s.id, s.user_id ), told AS ( INSERT INTO ended_sessions (session_id, user_id, ended_at) SELECT id, user_id, $2 FROM ended RETURNING 1 ) SELECT count(*) FROM told;

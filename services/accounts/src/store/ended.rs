@@ -1,6 +1,7 @@
 //! Sessions that end, and the log that tells so.
 //!
 //! Whatever ends a session deletes it and writes to the log in one statement. Expired ones just go: so have their tokens.
+//! Who ends many and waits for others locks them in the order of their ids first, so that two never wait for each other.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -23,8 +24,10 @@ pub(super) const END_ONE: Statement = Statement::new(
 /// All sessions of a user, but one if it is named.
 pub(super) const END_ALL: Statement = Statement::new(
     "sessions.end_all",
-    "WITH ended AS ( \
-         DELETE FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id <> $2) RETURNING id, user_id \
+    "WITH chosen AS ( \
+         SELECT id FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id <> $2) ORDER BY id FOR UPDATE \
+     ), ended AS ( \
+         DELETE FROM sessions s USING chosen WHERE s.id = chosen.id RETURNING s.id, s.user_id \
      ) INSERT INTO ended_sessions (session_id, user_id, ended_at) \
      SELECT id, user_id, $3 FROM ended RETURNING session_id",
 );
@@ -33,7 +36,7 @@ pub(super) const END_ALL: Statement = Statement::new(
 const END_SOME: Statement = Statement::new(
     "sessions.end_some",
     "WITH chosen AS ( \
-         SELECT id FROM sessions WHERE $1::bigint IS NULL OR user_id = $1 LIMIT $3 FOR UPDATE \
+         SELECT id FROM sessions WHERE $1::bigint IS NULL OR user_id = $1 ORDER BY id LIMIT $3 FOR UPDATE \
      ), ended AS ( \
          DELETE FROM sessions s USING chosen WHERE s.id = chosen.id RETURNING s.id, s.user_id \
      ), told AS ( \

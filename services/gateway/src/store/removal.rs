@@ -1,6 +1,8 @@
 //! Messages that are removed: the text is emptied, the place stays (ADR 38).
 //!
-//! For the owner of the schema: the role that serves may change no entry.
+//! For the owner of the schema: the role that serves may change no entry. Age goes through them by places, and an author's
+//! by his keys, so two that remove at once could wait for each other: their statements take turns, by a lock that only they
+//! know. It is taken with the argument of a function, and with the rows of an update, hence before any entry is.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,16 +10,18 @@ use uuid::Uuid;
 use super::{Store, StoreError};
 use crate::domain::ids::{ConversationId, UserId};
 
-pub(super) const REMOVE_OLD: &str =
-    "SELECT conversation_id, cleared_seq, removed, moved, has_more FROM remove_old($1, $2, $3, $4, $5, $6)";
+pub(super) const REMOVE_OLD: &str = "SELECT conversation_id, cleared_seq, removed, moved, has_more FROM remove_old($1, $2, $3, $4, $5, \
+         $6 OR (SELECT pg_advisory_xact_lock(hashtext('removal of entries'))) IS NULL)";
 pub(super) const SET_CLEARED: &str = "SELECT set_cleared($1, $2)";
 /// In the order of the idempotency keys, by whose index the author's entries are found.
-pub(super) const REMOVE_OWN: &str = "WITH own AS MATERIALIZED ( \
+pub(super) const REMOVE_OWN: &str = "WITH turn AS MATERIALIZED ( \
+         SELECT pg_advisory_xact_lock(hashtext('removal of entries')) \
+     ), own AS MATERIALIZED ( \
          SELECT e.seq, e.client_id, e.kind = 0 AND e.deleted_at IS NULL AS is_text FROM entries e \
          WHERE e.conversation_id = $1 AND e.sender_id = $2 AND e.client_id >= $3 ORDER BY e.client_id LIMIT $4 \
      ), gone AS ( \
-         UPDATE entries e SET body = '', deleted_at = clock_timestamp() FROM own \
-         WHERE e.conversation_id = $1 AND e.seq = own.seq AND own.is_text RETURNING 1 \
+         UPDATE entries e SET body = '', deleted_at = clock_timestamp() FROM own, turn \
+         WHERE e.conversation_id = $1 AND e.seq = own.seq AND own.is_text AND e.deleted_at IS NULL RETURNING 1 \
      ) \
      SELECT (SELECT count(*) FROM gone), (SELECT client_id FROM own ORDER BY client_id DESC LIMIT 1)";
 pub(super) const FORGET_MARKS: &str = "UPDATE members SET read_seq = 0, delivered_seq = 0, muted_until = NULL \

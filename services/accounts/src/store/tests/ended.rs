@@ -39,6 +39,31 @@ async fn open(store: &Store, id: UserId) -> Session {
     session
 }
 
+/// Commands and users that end sessions at the same time meet in the same rows, and lock them in one order.
+#[tokio::test]
+async fn whoever_ends_many_sessions_at_once_waits_for_others_and_never_in_a_ring() {
+    let (database, store) = store().await;
+    let client = database.connect("accounts").await;
+    // The plans of a table that is large: each user's by his index, everybody's from the beginning.
+    let plans = format!("ALTER DATABASE {} SET enable_bitmapscan = off", database.name());
+    client.batch_execute(&plans).await.unwrap();
+    let id = insert(&store, "ann@x.io", None, None).await;
+    let fill = "INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at) \
+         SELECT gen_random_uuid(), $1, now() + s * interval '1 s', now(), now() + interval '1 day' \
+         FROM generate_series(1, 500) s";
+    for round in 0..50 {
+        client.execute(fill, &[&id.get()]).await.unwrap();
+        let (all, own, locked) = tokio::join!(
+            store.end_sessions(None, NOW, 1_000),
+            store.end_sessions(Some(id), NOW, 1_000),
+            store.lock_user(id, None, NOW),
+        );
+        let ended = all.unwrap() + own.unwrap() + locked.unwrap().map_or(0, |ended| ended.len() as u64);
+        assert_eq!(ended, 500, "each by one of them, round {round}");
+        store.unlock_user(id).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn an_end_is_told_once_it_is_committed_however_late() {
     let (database, store) = store().await;

@@ -142,6 +142,35 @@ async fn nobody_waits_for_a_removal_nor_it_for_anybody() {
     assert_eq!(fixture.seqs(dialog).await, [1, 2, 3, 4]);
 }
 
+/// Age goes by places and authors by the keys of their clients, through the same rows.
+#[tokio::test]
+async fn removals_at_the_same_time_take_turns() {
+    let fixture = fixture().await;
+    let dialog = fixture.dialog(1, 2).await;
+    let client = fixture.database.connect("messaging").await;
+    let fill = format!(
+        "INSERT INTO entries (conversation_id, seq, uuid, id, kind, sender_id, recipient_id, client_id, body, created_at) \
+         SELECT {dialog}, s, gen_random_uuid(), s, 0, 1, 2, gen_random_uuid(), 'text', now() - interval '1 year' \
+         FROM generate_series(1, 1000) s; \
+         UPDATE conversations SET last_seq = 1000, last_message_seq = 1000 WHERE id = {dialog}"
+    );
+    client.batch_execute(&fill).await.unwrap();
+    let again = format!(
+        "UPDATE entries SET body = 'text', deleted_at = NULL WHERE conversation_id = {dialog}; \
+         UPDATE conversations SET cleared_seq = 0 WHERE id = {dialog}"
+    );
+    let (owner, portion) = (fixture.owner(), Portion { conversations: 10, entries: 1_000 });
+    let old = async || owner.remove_old(Position::default(), month_ago(), portion, false).await;
+    let own = async || owner.remove_own(dialog, UserId(1), Uuid::nil(), 1_000).await;
+    for round in 0..20 {
+        let (first, second, third, fourth) = tokio::join!(old(), own(), old(), own());
+        let removed =
+            first.unwrap().messages + second.unwrap().0 + third.unwrap().messages + fourth.unwrap().0;
+        assert_eq!(removed, 1_000, "each by one of them, round {round}");
+        client.batch_execute(&again).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_users_own_messages_go_and_those_of_others_stay() {
     let fixture = fixture().await;
