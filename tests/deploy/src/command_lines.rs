@@ -130,7 +130,7 @@ async fn what_the_manifests_declare_runs_and_takes_up_new_keys() {
     if !container::can_be_made() {
         return;
     }
-    let (objects, backing) = (Objects::base(), Backing::start(32).await);
+    let (objects, backing) = (Objects::with_retention(), Backing::start(32).await);
     let (secrets, work) = (Folder::new("secrets"), Folder::new("work"));
     let name = "signing-key.pem";
     let own = work.path().join(name);
@@ -139,6 +139,7 @@ async fn what_the_manifests_declare_runs_and_takes_up_new_keys() {
     let container = |name: &str| of_kubernetes(&objects, objects.pod(name), &backing, secrets.path());
     container("accounts-migrate").finish();
     container("gateway-migrate").finish();
+    container("gateway-retention").finish();
     let mut accounts = ready(&container("accounts"), &backing.address("ACCOUNTS_ADMIN_ADDR")).await;
     let gateway = ready(&container("gateway"), &backing.address("GATEWAY_ADMIN_ADDR")).await;
 

@@ -11,6 +11,7 @@ use crate::programs::Program;
 use crate::yaml;
 
 const BASE: &str = "deploy/kubernetes/base";
+const RETENTION: &str = "deploy/kubernetes/components/retention/retention.yaml";
 const SETTINGS: &str = "deploy/kubernetes/overlays/production/settings.env";
 
 /// What the name and the namespace of a pod are in these tests.
@@ -24,7 +25,7 @@ pub(crate) struct Objects {
     environments: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// The template of a Deployment or a Job.
+/// The template of a Deployment, a Job or a CronJob.
 #[derive(Clone, Copy)]
 pub(crate) struct Pod<'a> {
     pub(crate) name: &'a str,
@@ -48,6 +49,13 @@ impl Objects {
         Self { name: "base", all, environments }
     }
 
+    /// The same with the component that removes what is old.
+    pub(crate) fn with_retention() -> Self {
+        let mut objects = Self::base();
+        objects.all.extend(yaml::documents(&crate::read(RETENTION)));
+        objects
+    }
+
     /// What was rendered, whole.
     pub(super) fn rendered(name: &'static str, text: &str) -> Self {
         let mut all = yaml::documents(text);
@@ -68,18 +76,18 @@ impl Objects {
     }
 
     pub(crate) fn pods(&self) -> impl Iterator<Item = Pod<'_>> {
-        ["Deployment", "Job"].into_iter().flat_map(|kind| self.of_kind(kind).map(Pod::of))
+        ["Deployment", "Job", "CronJob"].into_iter().flat_map(|kind| self.of_kind(kind).map(Pod::of))
     }
 
     pub(crate) fn pod(&self, name: &str) -> Pod<'_> {
         self.pods().find(|pod| pod.name == name).unwrap_or_else(|| panic!("{}: no pod {name}", self.name))
     }
 
-    /// The pods that run our image, each with its program and the subcommand.
-    pub(crate) fn ours(&self) -> impl Iterator<Item = (Pod<'_>, Program, &str)> {
+    /// The pods that run our image, each with its program and what it is told to do.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = (Pod<'_>, Program, Vec<&str>)> {
         self.pods().filter(|pod| pod.name != "haproxy").map(|pod| match pod.command().as_slice() {
-            [program, subcommand] => (pod, Program::named(program), *subcommand),
-            other => panic!("{}: {other:?} is not a program with a subcommand", pod.name),
+            [program, arguments @ ..] => (pod, Program::named(program), arguments.to_vec()),
+            [] => panic!("{}: no program", pod.name),
         })
     }
 
@@ -108,11 +116,12 @@ impl Objects {
 
 impl<'a> Pod<'a> {
     fn of(object: &'a Value) -> Self {
+        let template = object.pointer("/spec/jobTemplate").unwrap_or(object);
         Self {
             name: name_of(object),
             kind: text(object, "/kind"),
-            labels: at(object, "/spec/template/metadata/labels"),
-            spec: at(object, "/spec/template/spec"),
+            labels: at(template, "/spec/template/metadata/labels"),
+            spec: at(template, "/spec/template/spec"),
         }
     }
 

@@ -18,7 +18,9 @@ pub(super) const EXAMPLES: [&str; 4] = ["accounts", "accounts-migrate", "gateway
 /// What stands in the place of each secret in the examples.
 const PLACEHOLDER: &str = "CHANGE_ME";
 const SECRET: &str = "5e7c0f3a9b1d4826a0c3e5f7192b4d6878f0a1b2c3d4e5f60718293a4b5c6d7e";
-/// Where the second variant is put in.
+/// The variant with all components.
+pub(super) const WITH_ALL: &str = "production with all components";
+/// Where they are put in.
 const COMPONENTS: &str = "components:\n";
 
 /// An example with all its blanks filled in.
@@ -35,7 +37,7 @@ pub(crate) fn signing_key(seed: u8) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n")
 }
 
-/// The overlay, and the same with mutual TLS; nothing on a machine without the program, unless that is the CI's.
+/// The overlay, and the same with the components that it leaves out; nothing on a machine without the program, unless that is the CI's.
 pub(super) fn production() -> Vec<Objects> {
     static RENDERED: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
     let rendered = RENDERED.get_or_init(|| match renderer() {
@@ -67,10 +69,10 @@ fn render(program: &[PathBuf]) -> Vec<(&'static str, String)> {
     let plain = run(program, &overlay);
     let index = overlay.join("kustomization.yaml");
     let text = std::fs::read_to_string(&index).unwrap();
-    let more = format!("{COMPONENTS}  - ../../components/mutual-tls\n");
+    let more = format!("{COMPONENTS}  - ../../components/mutual-tls\n  - ../../components/retention\n");
     assert!(text.contains(COMPONENTS));
     std::fs::write(&index, text.replacen(COMPONENTS, &more, 1)).unwrap();
-    vec![("production", plain), ("production with mutual TLS", run(program, &overlay))]
+    vec![("production", plain), (WITH_ALL, run(program, &overlay))]
 }
 
 fn run(program: &[PathBuf], overlay: &Path) -> String {

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -49,6 +49,7 @@ fn problem(object: &Value) -> Option<String> {
         ("v1", "ConfigMap") => read::<ConfigMap>(object),
         ("v1", "Secret") => read::<Secret>(object),
         ("apps/v1", "Deployment") => read::<Deployment>(object),
+        ("batch/v1", "CronJob") => read::<CronJob>(object),
         ("batch/v1", "Job") => read::<Job>(object),
         ("autoscaling/v2", "HorizontalPodAutoscaler") => read::<HorizontalPodAutoscaler>(object),
         ("policy/v1", "PodDisruptionBudget") => read::<PodDisruptionBudget>(object),
