@@ -3,19 +3,14 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Stdio;
 use std::time::Duration;
 
-use messenger_backing::haproxy::{self, Backend, Server};
-use messenger_backing::{Process, free_port};
 use messenger_client::rest::{Accounts, NewUser};
 use messenger_client::socket::{ConnectError, Frame, Handshake, Options, RawConnection};
-use messenger_support::{Cluster, ClusterOptions, Dice, PATIENCE, Service, get};
-use nix::sys::signal::Signal;
+use messenger_support::{Cluster, ClusterOptions, PATIENCE, get};
 use secrecy::ExposeSecret as _;
 
-use crate::haproxy::{SHARED, program};
-use crate::machine::Folder;
+use crate::haproxy::program;
 
 const PASSWORD: &str = "blue-lantern-42";
 /// Restarting: the client should come back at once.
@@ -34,32 +29,22 @@ const BEHIND_A_PROXY: [(&str, &str); 5] = [
 struct Balancer {
     address: String,
     token: String,
-    _process: Process,
-    _folder: Folder,
+    _haproxy: messenger_support::Balancer,
 }
 
 impl Balancer {
     /// HAProxy before the cluster, and a user who is logged in through it.
     async fn start(cluster: &Cluster, gateways: usize, variables: &[(&str, &str)]) -> Option<Self> {
-        let program = program()?;
-        let folder = Folder::new("haproxy");
-        let port = free_port(Dice::any_seed()).unwrap();
-        let (shared, list) = (crate::root().join(SHARED), folder.path().join("servers.cfg"));
-        let mut command =
-            haproxy::command(&program, &shared, &list, &backends(cluster, gateways), port).unwrap();
-        command.envs(variables.iter().copied()).stdout(Stdio::null());
-        let address = format!("127.0.0.1:{port}");
-        let process = Process::spawn("haproxy", &mut command, Signal::SIGKILL).unwrap();
-        let leads_on =
-            async || get(&address, "/.well-known/jwks.json").await.is_ok_and(|(status, _)| status == 200);
-        wait_until("HAProxy to lead to accounts", leads_on).await;
+        program()?;
+        let haproxy = cluster.balancer(gateways, variables).await;
+        let address = haproxy.address().to_owned();
         let accounts = Accounts::new(&format!("http://{address}")).unwrap();
         let email = "ann@example.com";
         let user = NewUser { email, password: PASSWORD, first_name: Some("Ann"), last_name: None };
         accounts.sign_up(&user).await.unwrap();
         let token = accounts.log_in(email, &PASSWORD.to_owned().into()).await.unwrap().token;
         let token = token.expose_secret().to_owned();
-        Some(Self { address, token, _process: process, _folder: folder })
+        Some(Self { address, token, _haproxy: haproxy })
     }
 
     async fn connect(&self) -> Result<RawConnection, ConnectError> {
@@ -74,17 +59,6 @@ impl Balancer {
         }
         sockets
     }
-}
-
-fn backends(cluster: &Cluster, gateways: usize) -> [Backend<'static>; 2] {
-    let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
-    let server = |name: String, it: &Service| Server { name, port: port(it.http()), check: port(it.admin()) };
-    let accounts = vec![server("accounts".to_owned(), cluster.accounts())];
-    let gateways = (0..gateways).map(|n| server(format!("gateway-{n}"), cluster.gateway(n))).collect();
-    [
-        Backend { name: "accounts", defaults: "http", servers: accounts },
-        Backend { name: "gateways", defaults: "websocket", servers: gateways },
-    ]
 }
 
 /// Waits until a gateway has so many sockets.

@@ -7,7 +7,7 @@ use crate::kubernetes::Objects;
 use crate::machine;
 use crate::system::System;
 
-pub(crate) const SHARED: &str = "deploy/haproxy/haproxy.cfg";
+const SHARED: &str = "deploy/haproxy/haproxy.cfg";
 const COMPOSE: &str = "deploy/haproxy/compose.cfg";
 const KUBERNETES: &str = "deploy/haproxy/kubernetes.cfg";
 

@@ -24,14 +24,20 @@ const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// A running HAProxy. Dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Balancer {
+pub struct Balancer {
     address: String,
     _process: Process,
 }
 
 impl Balancer {
-    /// Starts it before these services, which are ready; the list of servers goes into `folder`.
-    pub(crate) async fn start(folder: &Path, accounts: &[Service], gateways: &[Service]) -> Result<Self> {
+    /// Starts it before these services, which are ready, with `variables` for its configuration; the list of servers goes
+    /// into `folder`.
+    pub(crate) async fn start(
+        folder: &Path,
+        accounts: &[Service],
+        gateways: &[Service],
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let found = tokio::task::spawn_blocking(|| find_or_install("haproxy", "haproxy", &quiet)).await?;
         let program = found?;
         let backends = [
@@ -39,8 +45,9 @@ impl Balancer {
             Backend { name: "gateways", defaults: "websocket", servers: servers("gateway", gateways)? },
         ];
         let port = free_port(Dice::any_seed())?;
-        let list = folder.join("haproxy-servers.cfg");
+        let list = folder.join(format!("haproxy-{port}.cfg"));
         let mut command = haproxy::command(&program, Path::new(SHARED), &list, &backends, port)?;
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn("haproxy", &mut command, Signal::SIGKILL)?;
         let log = Log::read(process.take_stderr().context("standard error is no pipe")?);
@@ -56,7 +63,8 @@ impl Balancer {
     }
 
     /// `host:port` at which clients find everything.
-    pub(crate) fn address(&self) -> &str {
+    #[must_use]
+    pub fn address(&self) -> &str {
         &self.address
     }
 }

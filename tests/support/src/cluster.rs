@@ -67,7 +67,7 @@ pub struct Cluster {
     gateways: Vec<Service>,
     /// At least one.
     accounts: Vec<Service>,
-    _keys: KeyFolder,
+    keys: KeyFolder,
     _authority: Option<Authority>,
     database: Database,
     pooler: Option<PgBouncer>,

@@ -25,6 +25,7 @@ mod service;
 mod statements;
 mod tls_proxy;
 
+pub use balancer::Balancer;
 pub use certificates::{Authority, Certificate};
 pub use cluster::{Cluster, ClusterOptions};
 pub use collector::{Collector, Point, Span};

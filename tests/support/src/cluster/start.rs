@@ -73,7 +73,7 @@ pub(super) async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         service.ready().await?;
     }
     let balancer = match options.balanced {
-        true => Some(Balancer::start(keys.path(), &replicas, &gateways).await?),
+        true => Some(Balancer::start(keys.path(), &replicas, &gateways, &[]).await?),
         false => None,
     };
     Ok(Cluster {
@@ -81,13 +81,25 @@ pub(super) async fn start(options: ClusterOptions<'_>) -> Result<Cluster> {
         links,
         gateways,
         accounts: replicas,
-        _keys: keys,
+        keys,
         _authority: authority,
         database,
         pooler,
         roles,
         redis: options.redis,
     })
+}
+
+impl Cluster {
+    /// Another HAProxy before accounts and the first gateways, with `variables` for its configuration.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn balancer(&self, gateways: usize, variables: &[(&str, &str)]) -> Balancer {
+        let gateways = &self.gateways[..gateways];
+        let started = Balancer::start(self.keys.path(), &self.accounts, gateways, variables).await;
+        started.unwrap_or_else(|error| panic!("start HAProxy: {error:#}"))
+    }
 }
 
 /// One after the other, since the first makes the keys of all; and where each listens for the gateways.
