@@ -4,10 +4,13 @@ use super::statement::Statement;
 use super::{Store, rows};
 use crate::domain::{Email, Error, Page, SearchLimit, SearchText, User, UserId};
 
+/// What lies before the page is skipped in the index alone, and only its own rows are read.
 const PAGE: Statement = Statement::new(
     "users.page",
     "SELECT id, uuid, email_as_typed, first_name, last_name, created_at, updated_at, deleted_at \
-     FROM users WHERE deleted_at IS NULL ORDER BY id LIMIT $1 OFFSET $2",
+     FROM users WHERE deleted_at IS NULL \
+       AND id >= (SELECT id FROM users WHERE deleted_at IS NULL ORDER BY id LIMIT 1 OFFSET $2) \
+     ORDER BY id LIMIT $1",
 );
 
 const PRESENT: Statement = Statement::new(
