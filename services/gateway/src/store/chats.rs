@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::conversations::awake_groups;
 use super::rows::{entries, entry_columns, log_row};
 use super::{Params, Store, StoreError};
 use crate::domain::entry::Entry;
@@ -13,23 +14,27 @@ use crate::domain::page::Page;
 
 /// The page is found without the log, which is visited for its rows only. Dialogs come by the day of their latest message,
 /// the latest first, and all of the last day that is needed: so many may be on the page, whatever their order within a day.
-/// The number is a query, so that the planner never knows it and never prefers to sort all of them.
+/// The number is a query, so that the planner never knows it and never prefers to sort all of them. Where there are so many
+/// dialogs, groups that have slept since their last day are not on the page: see [`awake_groups`].
 /// A group shows its latest message or, before the first one that the user may see, the notice of the user's joining.
 pub(super) const CHATS: &str = concat!(
-    "WITH mine AS ( \
-         (SELECT c.id, NULL AS name, c.last_message_seq AS seq, c.last_message_at AS shown_at FROM conversations c \
+    "WITH dialogs AS MATERIALIZED ( \
+         (SELECT c.id, NULL AS name, c.last_message_seq AS seq, c.last_message_at AS shown_at, c.active_on FROM conversations c \
           WHERE c.kind = 0 AND c.low_user = $1 AND c.active_on IS NOT NULL AND c.deleted_at IS NULL \
           ORDER BY c.active_on DESC FETCH FIRST (SELECT $2::bigint + $3::bigint) ROWS WITH TIES) \
          UNION ALL \
-         (SELECT c.id, NULL, c.last_message_seq, c.last_message_at FROM conversations c \
+         (SELECT c.id, NULL, c.last_message_seq, c.last_message_at, c.active_on FROM conversations c \
           WHERE c.kind = 0 AND c.high_user = $1 AND c.low_user <> c.high_user AND c.active_on IS NOT NULL AND c.deleted_at IS NULL \
-          ORDER BY c.active_on DESC FETCH FIRST (SELECT $2 + $3) ROWS WITH TIES) \
+          ORDER BY c.active_on DESC FETCH FIRST (SELECT $2 + $3) ROWS WITH TIES)), \
+     mine AS ( \
+         SELECT d.id, d.name, d.seq, d.shown_at FROM dialogs d \
          UNION ALL \
          (SELECT c.id, c.name, \
               CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_seq ELSE m.joined_seq END, \
               CASE WHEN c.last_message_seq >= m.joined_seq THEN c.last_message_at ELSE m.joined_at END \
-          FROM members m JOIN conversations c ON c.id = m.conversation_id \
-          WHERE m.user_id = $1 AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL)), \
+          FROM ",
+    awake_groups!("$2 + $3"),
+    ")), \
      page AS (SELECT * FROM mine ORDER BY shown_at DESC, id DESC LIMIT $2 OFFSET $3) \
      SELECT ",
     entry_columns!(),

@@ -27,24 +27,44 @@ macro_rules! latest_dialogs {
          ORDER BY c.active_on DESC FETCH FIRST (SELECT $4::bigint) ROWS WITH TIES"
     };
 }
+/// The groups of user `$1` as `c` and his part in them as `m`, without those that have slept since before the day of the last
+/// of this many `dialogs`: these all come first. The index has the day of their latest entry, so that of one that
+/// sleeps nothing else is touched. The ids are one list, which is looked up in one go: a join would begin anew for each.
+macro_rules! awake_groups {
+    ($rows:literal) => {
+        concat!(
+            "conversations c JOIN members m ON m.conversation_id = c.id AND m.user_id = $1 \
+             WHERE c.kind = 1 AND c.deleted_at IS NULL \
+                 AND c.id = ANY (ARRAY(SELECT g.conversation_id FROM members g \
+                     WHERE g.user_id = $1 AND g.left_seq IS NULL AND g.joined_seq > 0)) \
+                 AND greatest(c.active_on, c.noticed_on) >= coalesce( \
+                     (SELECT d.active_on FROM dialogs d ORDER BY d.active_on DESC OFFSET ",
+            $rows,
+            " - 1 LIMIT 1), '-infinity')"
+        )
+    };
+}
+pub(super) use awake_groups;
 
 /// The page is found without the log, which is visited for its rows only: dialogs as in the list of chats, by the day of
 /// their latest entry, which is a message.
 pub(super) const CONVERSATIONS: &str = concat!(
-    "WITH mine AS ( \
+    "WITH dialogs AS MATERIALIZED ( \
          (SELECT ",
     head_columns!(),
-    " FROM conversations c WHERE c.low_user = $1 ",
+    ", c.active_on FROM conversations c WHERE c.low_user = $1 ",
     latest_dialogs!(),
     ") UNION ALL (SELECT ",
     head_columns!(),
-    " FROM conversations c WHERE c.high_user = $1 AND c.low_user <> c.high_user ",
+    ", c.active_on FROM conversations c WHERE c.high_user = $1 AND c.low_user <> c.high_user ",
     latest_dialogs!(),
-    ") UNION ALL (SELECT ",
+    ")), mine AS ( \
+         SELECT * FROM dialogs UNION ALL (SELECT ",
     head_columns!(),
-    " FROM members m JOIN conversations c ON c.id = m.conversation_id \
-          WHERE m.user_id = $1 AND m.left_seq IS NULL AND m.joined_seq > 0 AND c.deleted_at IS NULL \
-              AND ($2 IS NULL OR (c.last_entry_at, c.id) < ($2, $3)))), \
+    ", NULL FROM ",
+    awake_groups!("$4"),
+    " AND greatest(c.active_on, c.noticed_on) <= coalesce(($2 AT TIME ZONE 'UTC')::date, 'infinity') \
+         AND ($2 IS NULL OR (c.last_entry_at, c.id) < ($2, $3)))), \
      page AS (SELECT * FROM mine ORDER BY last_entry_at DESC, id DESC LIMIT $4) \
      SELECT ",
     entry_columns!(),

@@ -31,11 +31,12 @@ CREATE FUNCTION pg_temp.label(p_age float8) RETURNS xid8 LANGUAGE sql STABLE AS 
 -- They are as they should be.
 ALTER TABLE conversations DISABLE TRIGGER USER;
 INSERT INTO conversations (id, kind, name, low_user, high_user, last_seq, last_message_seq, last_entry_at,
-    last_message_at, last_xid, created_by, created_at)
+    last_message_at, noticed_on, last_xid, created_by, created_at)
 OVERRIDING SYSTEM VALUE
 SELECT id, kind, CASE kind WHEN 1 THEN 'Group ' || id END, CASE kind WHEN 0 THEN least(a, b) END,
     CASE kind WHEN 0 THEN greatest(a, b) END, n, CASE WHEN kind = 0 OR n > 10 THEN n ELSE 0 END, pg_temp.at(late),
-    CASE WHEN kind = 0 OR n > 10 THEN pg_temp.at(late) END, pg_temp.label(late), a, pg_temp.at(early)
+    CASE WHEN kind = 0 OR n > 10 THEN pg_temp.at(late) END,
+    CASE WHEN kind = 1 AND n <= 10 THEN (pg_temp.at(late) AT TIME ZONE 'UTC')::date END, pg_temp.label(late), a, pg_temp.at(early)
 FROM plan ORDER BY early DESC;
 ALTER TABLE conversations ENABLE TRIGGER USER;
 

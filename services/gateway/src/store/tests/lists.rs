@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::page::{Cursor, Limit};
+use crate::domain::reply::Role;
 
 /// User 5 has dialogs with 1 to 120, itself among them, and 30 groups. They were active in one of 12 hours around two
 /// midnights, so that many share their time; every seventh dialog has not begun. One group was left; two have no message
@@ -13,8 +14,9 @@ const FILL: &str = "
     FROM generate_series(1, 120) g, LATERAL (SELECT (g % 7 <> 0)::int AS n) begun,
         LATERAL (SELECT CASE n WHEN 1 THEN '2026-03-01 20:00Z'::timestamptz + (g * 31 % 12) * interval '3 hours' END AS at) t;
     INSERT INTO conversations
-        (kind, name, created_by, last_seq, last_message_seq, last_entry_at, last_message_at, last_xid)
-    SELECT 1, 'g', 5, 2, CASE WHEN g < 3 THEN 0 ELSE 2 END, at, CASE WHEN g >= 3 THEN at END, pg_current_xact_id()
+        (kind, name, created_by, last_seq, last_message_seq, last_entry_at, last_message_at, noticed_on, last_xid)
+    SELECT 1, 'g', 5, 2, CASE WHEN g < 3 THEN 0 ELSE 2 END, at, CASE WHEN g >= 3 THEN at END,
+        CASE WHEN g < 3 THEN (at AT TIME ZONE 'UTC')::date END, pg_current_xact_id()
     FROM generate_series(1, 30) g,
         LATERAL (SELECT '2026-03-01 20:00Z'::timestamptz + (g * 17 % 12) * interval '3 hours' AS at) t;
     INSERT INTO members (conversation_id, user_id, joined_seq, joined_at, left_seq)
@@ -62,6 +64,45 @@ async fn the_pages_of_a_list_are_the_whole_list_in_its_order() {
         }
         assert_eq!(pages, conversations, "pages of {limit} by cursor");
     }
+}
+
+/// What sets the day that groups are found by: messages, and each kind of notice.
+#[tokio::test]
+async fn whatever_happens_in_a_group_brings_it_up() {
+    let fixture = fixture().await;
+    let (store, me, other) = (&fixture.store, UserId(1), UserId(2));
+    let group = fixture.group(&[1, 2]).await;
+    for peer in 3..6 {
+        let dialog = fixture.dialog(1, peer).await;
+        fixture.send(&[message(dialog, 1, Some(peer), "x")]).await;
+    }
+    let client = fixture.database.connect("messaging").await;
+    let sleep = "UPDATE conversations SET last_entry_at = last_entry_at - interval '9 days', noticed_on = noticed_on - 9, \
+        last_message_at = last_message_at - interval '9 days' WHERE kind = 1";
+    let first = async || {
+        let rows = store.conversations(me, None, Limit::new(1).unwrap()).await.unwrap();
+        rows[0].conversation
+    };
+    for what in 0..7 {
+        client.batch_execute(sleep).await.unwrap();
+        assert_ne!(first().await, group, "it sleeps before {what}");
+        match what {
+            0 => drop(fixture.send(&[message(group, 2, None, "x")]).await),
+            1 => drop(store.rename_group(group, me, &GroupName::parse("h").unwrap()).await.unwrap().unwrap()),
+            2 => drop(store.add_member(group, me, UserId(7), MANY, MANY).await.unwrap().unwrap()),
+            3 => drop(store.set_role(group, me, other, Role::Admin).await.unwrap().unwrap()),
+            4 => drop(store.remove_member(group, me, UserId(7)).await.unwrap().unwrap()),
+            5 => drop(store.leave_group(group, other).await.unwrap().unwrap()),
+            _ => drop(store.add_member(group, me, other, MANY, MANY).await.unwrap().unwrap()),
+        }
+        assert_eq!(first().await, group, "{what}");
+    }
+    client.batch_execute(sleep).await.unwrap();
+    assert_eq!(
+        store.chats(other, page(1, 1)).await.unwrap().len(),
+        1,
+        "nothing else has happened to this user"
+    );
 }
 
 /// Entries that are no messages, and deleted ones, at the ends, in rows and alone.

@@ -7,7 +7,7 @@ use super::*;
 /// What the role may do with each table. A table that is missing here is to be decided upon, here and in `grants.sql`.
 const TABLES: &[&str] = &[
     "blocks: SELECT INSERT DELETE",
-    "conversations: SELECT INSERT UPDATE(name last_seq last_message_seq last_entry_at last_message_at last_xid deleted_at blocked)",
+    "conversations: SELECT INSERT UPDATE(name last_seq last_message_seq last_entry_at last_message_at last_xid deleted_at blocked noticed_on)",
     "entries: SELECT INSERT",
     "log_epoch: SELECT",
     "members: SELECT INSERT UPDATE(role joined_seq joined_at left_seq read_seq delivered_seq muted_until)",

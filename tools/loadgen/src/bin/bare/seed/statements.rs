@@ -45,11 +45,12 @@ pub(super) const PLANNED: &str = "ANALYZE plan";
 /// `$1` members of a group: as many entries tell of them.
 pub(super) const CONVERSATIONS: &str = "
     INSERT INTO conversations (id, kind, name, low_user, high_user, last_seq, last_message_seq, last_entry_at,
-        last_message_at, last_xid, created_by, created_at)
+        last_message_at, noticed_on, last_xid, created_by, created_at)
     OVERRIDING SYSTEM VALUE
     SELECT id, kind, CASE kind WHEN 1 THEN 'Group ' || i END, CASE kind WHEN 0 THEN least(a, b) END,
         CASE kind WHEN 0 THEN greatest(a, b) END, n, CASE WHEN kind = 0 OR n > $1::bigint THEN n ELSE 0 END, ended,
-        CASE WHEN kind = 0 OR n > $1::bigint THEN ended END, pg_current_xact_id(), a, began
+        CASE WHEN kind = 0 OR n > $1::bigint THEN ended END,
+        CASE WHEN kind = 1 AND n <= $1::bigint THEN (ended AT TIME ZONE 'UTC')::date END, pg_current_xact_id(), a, began
     FROM plan ORDER BY id";
 
 /// Most have read most of it.
