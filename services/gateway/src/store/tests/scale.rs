@@ -36,7 +36,7 @@ async fn milliseconds_at_the_server() {
         first.0 + place
     };
     let resume = |since: String, named: &str| {
-        format!("({ME}, {since}, NULL, NULL, '{{{named}}}', '{{{named}}}', 1000, 1000)")
+        format!("({ME}, {since}, NULL, NULL, '{{{named}}}', '{{{named}}}', 1000, 1000, NULL, NULL)")
     };
     let (minute, day, week) = (mark(1.0 / 1440.0), mark(1.0), mark(7.0));
     let named = (1..=100).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
