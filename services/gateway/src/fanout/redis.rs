@@ -13,7 +13,7 @@ use messenger_chassis::telemetry::{TRACED, set_parent, traceparent};
 use messenger_proto::gateway::Ring;
 use prost::Message as _;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisResult};
+use redis::{AsyncConnectionConfig, RedisError, RedisResult};
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
@@ -173,6 +173,14 @@ impl Shared {
             Server::Node(node) => self.servers.connect_to(node, settings, self.config.timeout).await,
             Server::Any => self.servers.connect(settings, self.config.timeout).await,
         }
+    }
+
+    /// Some commands of a pipeline were for slots that the node has not got: the places of these.
+    pub(super) fn elsewhere(&self, error: RedisError) -> Vec<usize> {
+        tracing::debug!(%error, "slots are elsewhere");
+        self.doubt.notify_one();
+        let refused = error.into_server_errors();
+        refused.iter().flat_map(|all| all.iter()).map(|(place, _)| *place).collect()
     }
 
     pub(super) fn is_healthy(&self) -> bool {

@@ -99,14 +99,8 @@ impl Rings {
             dropped(batch.iter());
             return None;
         }
-        tracing::debug!(%error, "slots are elsewhere");
-        self.shared.doubt.notify_one();
-        let refused = error.into_server_errors();
-        let refused: HashSet<Channel> = refused
-            .iter()
-            .flat_map(|all| all.iter())
-            .filter_map(|(at, _)| Some(bundles.get(*at)?.0))
-            .collect();
+        let places = self.shared.elsewhere(error).into_iter();
+        let refused: HashSet<Channel> = places.filter_map(|at| Some(bundles.get(at)?.0)).collect();
         dropped(batch.iter().filter(|ring| refused.contains(&ring.channel)));
         Some(connection)
     }

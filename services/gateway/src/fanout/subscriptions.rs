@@ -188,10 +188,7 @@ impl Subscriptions {
             }
             match pipeline.exec_async(connection).await {
                 Err(error) if error.is_cluster_error() => {
-                    tracing::debug!(%error, "slots are elsewhere");
-                    self.shared.doubt.notify_one();
-                    let places = error.into_server_errors();
-                    let places = places.iter().flat_map(|all| all.iter()).map(|(place, _)| *place);
+                    let places = self.shared.elsewhere(error).into_iter();
                     let elsewhere = places.filter_map(|place| channels.get(place));
                     refused = refused.with(elsewhere.map(|channel| layout.partition(*channel)).collect());
                 }
