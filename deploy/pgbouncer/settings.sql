@@ -16,3 +16,6 @@ ALTER ROLE messenger_gateway IN DATABASE :"DBNAME" SET lock_timeout = 5000;
 -- One plan for each statement, the one that was tested.
 ALTER ROLE messenger_accounts IN DATABASE :"DBNAME" SET plan_cache_mode = force_generic_plan;
 ALTER ROLE messenger_gateway IN DATABASE :"DBNAME" SET plan_cache_mode = force_generic_plan;
+-- A guess of too many rows would have a server compile the plan, for longer than it ever runs.
+ALTER ROLE messenger_accounts IN DATABASE :"DBNAME" SET jit = off;
+ALTER ROLE messenger_gateway IN DATABASE :"DBNAME" SET jit = off;

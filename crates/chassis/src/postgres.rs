@@ -191,7 +191,8 @@ pub fn connection_config(config: &PostgresConfig) -> Result<ConnectionConfig, Ba
 }
 
 /// What every session of ours has beside what the URL says: time-outs on the server's side, and one plan for each
-/// statement, whatever its parameters: the plan that is tested, and no time spent on another.
+/// statement, whatever its parameters: the plan that is tested, and no time spent on another. None is compiled: that
+/// takes a server a second where its guess of the rows is too high, and statements that touch a few win nothing.
 fn settings(config: &PostgresConfig, options: &str) -> Vec<Setting> {
     let statement = config.statement.as_millis().to_string();
     let ours = [
@@ -199,6 +200,7 @@ fn settings(config: &PostgresConfig, options: &str) -> Vec<Setting> {
         ("idle_in_transaction_session_timeout", "5000"),
         ("lock_timeout", "5000"),
         ("plan_cache_mode", "force_generic_plan"),
+        ("jit", "off"),
     ];
     pooler::settings_in(options).chain(ours.map(|(name, value)| Setting::new(name, value))).collect()
 }
