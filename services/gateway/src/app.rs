@@ -34,7 +34,7 @@ use crate::isolation::{self, Probe};
 use crate::lanes::Lanes;
 use crate::pause;
 use crate::store::{Store, migrations};
-use crate::usecase::Messenger;
+use crate::usecase::{Messenger, rested};
 
 /// Counters that can be seen before they have counted anything.
 const COUNTERS: [&str; 22] = [
@@ -163,6 +163,7 @@ fn build(
     let requests = store.for_requests(config.requests);
     let messenger = Arc::new(Messenger::new(
         requests,
+        rested(store.clone(), tasks),
         lanes,
         Arc::clone(&delivery),
         Arc::clone(&directory),

@@ -27,7 +27,8 @@ use crate::store::StoreConfig;
 use crate::usecase;
 
 /// What the delivery and the lanes may hold at once by their defaults (1 lane, 4 waits for locks, 1 look at a lock, 8 reads
-/// of the log, 1 sweep, 1 measurement of its lag, 1 for handshakes: 17), and most of the 8 that requests may hold.
+/// of the log, 1 sweep, 1 measurement of its lag, 1 for handshakes, 1 for those who were away for a moment: 18), and most of
+/// the 8 that requests may hold.
 const CONNECTIONS: usize = 24;
 
 const POSTGRES: PostgresKeys = PostgresKeys {

@@ -40,7 +40,7 @@ use crate::store::{Store, StoreError};
 
 use cursor::Handed;
 use figures::Arrival;
-use memberships::Memberships;
+use memberships::{Memberships, memberships};
 use worker::{Input, Worker};
 
 /// How long a handshake waits for the first sweep of a replica that has just started.
@@ -148,7 +148,7 @@ impl Delivery {
             "log sweep",
             sweep::sweep(Arc::clone(&context), inputs, config, Arc::clone(&sweep_now), stop),
         );
-        let memberships = Memberships::start(&context, tasks);
+        let memberships = memberships(&context, tasks);
         Arc::new(Self { context, workers, memberships, sweep_now, endings_now: Arc::default() })
     }
 
@@ -201,7 +201,7 @@ impl Delivery {
             attachment.told += 1;
         }
         // Read after the workers know the user: whatever changes later comes to them as an entry.
-        let memberships = self.memberships.of(user, swept.settled).await?;
+        let memberships = self.memberships.ask((user, swept.settled)).await?;
         let recent = memberships.iter().filter(|membership| membership.is_recent);
         attachment.outbox().open_after(recent.map(|recent| (recent.conversation, recent.last_seq)));
         let mut parts: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();

@@ -174,7 +174,14 @@ async fn replica() -> Replica {
         dialogs_cached: 100,
         receipt_members: 5,
     };
-    let messenger = Messenger::new(store.clone(), lanes, Arc::clone(&delivery), directory, limits);
+    let messenger = Messenger::new(
+        store.clone(),
+        usecase::rested(store.clone(), &tasks),
+        lanes,
+        Arc::clone(&delivery),
+        directory,
+        limits,
+    );
     Replica {
         _stop: tasks.stop().clone().drop_guard(),
         database,

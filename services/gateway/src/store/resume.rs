@@ -15,6 +15,9 @@ pub(super) const RESUME_HEADS: &str = "SELECT h.conversation_id, h.kind, h.after
          CASE WHEN e.tag IS NOT DISTINCT FROM $10::uuid THEN $3::bigint END, \
          CASE WHEN e.tag IS NOT DISTINCT FROM $10 THEN $4::bigint END, $5, $6, $7, $8) h";
 
+/// Of each, in their order.
+pub(super) const RESTED_SINCE: &str = "SELECT * FROM rested_since($1, $2, $3, $4)";
+
 /// Conversations of a page at most, beside those that are named.
 const CONVERSATIONS_MAX: i64 = 1_000;
 /// Transactions before a mark that are told again: a standby that is promoted while some of the latest have not reached it
@@ -64,6 +67,30 @@ impl Store {
         after: Option<Bookmark>,
     ) -> Result<ResumeHeads, StoreError> {
         self.resume_heads_within(user, since, positions, after, SINCE_MARGIN, CONVERSATIONS_MAX).await
+    }
+
+    /// Of each user whether nothing is to be told since the mark, as [`Store::resume_heads`] would find without positions: a
+    /// fraction of its work. It may be denied of one to whom nothing is to be told after all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rested_since(&self, asked: &[(UserId, Sync)]) -> Result<Vec<bool>, StoreError> {
+        self.rested_since_within(asked, SINCE_MARGIN).await
+    }
+
+    pub(super) async fn rested_since_within(
+        &self,
+        asked: &[(UserId, Sync)],
+        margin: i64,
+    ) -> Result<Vec<bool>, StoreError> {
+        let users: Vec<i64> = asked.iter().map(|(user, _)| user.0).collect();
+        let (marks, epochs): (Vec<i64>, Vec<Tag>) =
+            asked.iter().map(|(_, since)| (since.xid.0, since.epoch)).unzip();
+        let rows = self.rows(RESTED_SINCE, &[&users, &marks, &epochs, &margin]).await?;
+        if rows.len() != asked.len() {
+            return Err(StoreError::Internal);
+        }
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     pub(super) async fn resume_heads_within(

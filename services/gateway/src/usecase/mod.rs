@@ -10,6 +10,7 @@ mod names;
 pub(crate) mod resume;
 mod send;
 
+pub use resume::{Rested, rested};
 pub use send::PendingSend;
 
 use std::collections::HashMap;
@@ -47,6 +48,7 @@ pub struct Limits {
 /// All use cases over their parts.
 pub struct Messenger {
     store: Store,
+    rested: Rested,
     lanes: Lanes,
     delivery: Arc<Delivery>,
     directory: Arc<dyn Directory>,
@@ -84,6 +86,7 @@ impl Messenger {
     /// Puts the parts together.
     pub fn new(
         store: Store,
+        rested: Rested,
         lanes: Lanes,
         delivery: Arc<Delivery>,
         directory: Arc<dyn Directory>,
@@ -91,7 +94,7 @@ impl Messenger {
     ) -> Self {
         let dialogs = Cache::new(limits.dialogs_cached);
         let addresses = Cache::new(limits.dialogs_cached);
-        Self { store, lanes, delivery, directory, dialogs, addresses, limits }
+        Self { store, rested, lanes, delivery, directory, dialogs, addresses, limits }
     }
 
     /// Begins a command. Messages are in their lane when this returns, in the order of the calls; everything else is
@@ -165,12 +168,16 @@ fn is_full(rows: usize, limit: Limit) -> bool {
     i64::try_from(rows).is_ok_and(|rows| rows == limit.rows())
 }
 
+/// The store has told the cause, but not of data that a statement refused.
 impl From<StoreError> for GatewayError {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the log could not be used");
         match error {
             StoreError::Unavailable => Self::Unavailable,
-            StoreError::Data(_) | StoreError::Internal => Self::Internal,
+            StoreError::Internal => Self::Internal,
+            StoreError::Data(_) => {
+                tracing::error!(%error, "the log could not be used");
+                Self::Internal
+            }
         }
     }
 }

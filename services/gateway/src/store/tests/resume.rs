@@ -27,7 +27,17 @@ impl Fixture {
         positions: &[(ConversationId, i64)],
     ) -> ResumeHeads {
         let positions: Vec<_> = positions.iter().map(|(it, seq)| (*it, Seq(*seq))).collect();
-        self.store.resume_heads_within(UserId(user), since, &positions, None, 0, MANY).await.unwrap()
+        let heads = self.store.resume_heads_within(UserId(user), since, &positions, None, 0, MANY).await;
+        let heads = heads.unwrap();
+        if let (Some(since), []) = (since, &*positions) {
+            assert_eq!(self.is_rested(user, since).await, heads.heads.is_empty(), "{user} since {since}");
+        }
+        heads
+    }
+
+    async fn is_rested(&self, user: i64, since: Sync) -> bool {
+        let rested = self.store.rested_since_within(&[(UserId(user), since)], 0).await.unwrap();
+        rested[0]
     }
 
     async fn say(&self, conversation: ConversationId, sender: i64, recipient: Option<i64>, count: usize) {
@@ -60,6 +70,35 @@ async fn named_conversations_are_told_from_their_positions_on() {
     let silent = fixture.dialog(1, 7).await;
     assert_eq!(told(&fixture.heads(1, None, &[(silent, 0)]).await), [(silent, 0, 0, true)]);
     assert_eq!(fixture.heads(1, None, &[]).await, ResumeHeads::default());
+}
+
+#[tokio::test]
+async fn of_many_each_is_told_whether_he_has_rested() {
+    let fixture = fixture().await;
+    let (dialog, group) = (fixture.dialog(1, 2).await, fixture.group(&[3, 4, 5]).await);
+    let since = fixture.sync().await;
+    fixture.say(dialog, 2, Some(1), 1).await;
+    let later = fixture.sync().await;
+    fixture.say(group, 3, None, 1).await;
+    let (foreign, future) =
+        (Sync { epoch: Some(uuid::Uuid::new_v4()), ..later }, sync_at(Xid(later.xid.0 + 1_000_000)));
+    let cases = [
+        (1, since, false),
+        (1, later, true),
+        (2, since, false),
+        (4, since, false),
+        (4, later, false),
+        (9, since, true),
+        (9, foreign, false),
+        (9, future, false),
+        (2, later, true),
+    ];
+    let asked = cases.map(|(user, since, _)| (UserId(user), since));
+    let rested = fixture.store.rested_since_within(&asked, 0).await.unwrap();
+    assert_eq!(rested, cases.map(|(.., rested)| rested));
+    // What a standby that was promoted may have lost is told again.
+    assert_eq!(fixture.store.rested_since(&[(UserId(1), later)]).await, Ok(vec![false]));
+    assert_eq!(fixture.store.rested_since(&[]).await, Ok(vec![]));
 }
 
 #[tokio::test]

@@ -4,14 +4,28 @@ pub(crate) mod cut;
 
 pub(super) use cut::{ANSWER_BYTES, ENTRY_BYTES};
 
+use messenger_chassis::lifecycle::Tasks;
+
 use super::Messenger;
 use super::names::users_in;
 use crate::domain::error::GatewayError;
 use crate::domain::ids::{ConversationId, Seq, UserId};
 use crate::domain::reply::{Reply, Resumed};
 use crate::domain::sync::{Bookmark, Sync};
+use crate::store::{Crowd, Store};
 
 use cut::Missed;
+
+/// Who, and since when: whether there is nothing to tell. Of a crowd that was away for a moment this is so of most.
+pub type Rested = Crowd<(UserId, Sync), bool>;
+
+/// Starts the reader, which takes one connection at most.
+pub fn rested(store: Store, tasks: &Tasks) -> Rested {
+    Crowd::start("rested", tasks, move |asked: Vec<(UserId, Sync)>| {
+        let store = store.clone();
+        async move { store.rested_since(&asked).await }
+    })
+}
 
 impl Messenger {
     pub(super) async fn resume(
@@ -21,6 +35,11 @@ impl Messenger {
         positions: &[(ConversationId, Seq)],
         after: Option<Bookmark>,
     ) -> Result<Reply, GatewayError> {
+        if let (Some(since), [], None) = (since, positions, after)
+            && self.rested.ask((user, since)).await?
+        {
+            return Ok(Reply::Resumed { conversations: Vec::new(), unknown: Vec::new(), next: None });
+        }
         let found = self.store.resume_heads(user, since, positions, after).await?;
         let (stretches, budget) = cut::stretches(&found.heads);
         let mut rows = Vec::new();

@@ -111,7 +111,7 @@ async fn fixture_with(directory: Arc<dyn Directory>, known: Arc<StaticDirectory>
         dialogs_cached: 100,
         receipt_members: 2,
     };
-    let messenger = Messenger::new(store, lanes, delivery, directory, limits);
+    let messenger = Messenger::new(store.clone(), rested(store, &tasks), lanes, delivery, directory, limits);
     Fixture {
         _stop: tasks.stop().clone().drop_guard(),
         _database: database,
