@@ -336,9 +336,9 @@ fn hashes(env: &mut Env<'_>) -> HashLimits {
         parallelism: env.within("ACCOUNTS_ARGON2_PARALLELISM", 1, 1..=64, "lanes of a password hash"),
         concurrency: env.within(
             "ACCOUNTS_ARGON2_CONCURRENCY",
-            cores.min(256),
+            cores.div_ceil(2).min(256),
             1..=256,
-            "password hashes in work at once; the number of cores",
+            "password hashes in work at once; half of the cores",
         ),
         queue: env.within(
             "ACCOUNTS_ARGON2_QUEUE",

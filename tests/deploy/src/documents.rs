@@ -8,7 +8,7 @@ const PATH: &str = "docs/CONFIGURATION.md";
 
 /// Defaults that differ from machine to machine or from start to start, in words.
 const VARYING: [(&str, &str); 2] =
-    [("ACCOUNTS_ARGON2_CONCURRENCY", "number of cores"), ("GATEWAY_NODE", "random")];
+    [("ACCOUNTS_ARGON2_CONCURRENCY", "half of the cores"), ("GATEWAY_NODE", "random")];
 
 /// The keys that both programs read have a table of their own.
 fn is_shared(key: &Key) -> bool {

@@ -7,6 +7,7 @@ mod key_rotation;
 mod key_watch;
 mod keys;
 mod mail_token;
+mod memory;
 mod password;
 mod refresh;
 mod token;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Params, Version};
 use messenger_chassis::telemetry::TRACED;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use tokio::time::timeout;
@@ -19,6 +19,7 @@ use tracing::Instrument as _;
 
 use crate::domain::{Error, Password};
 
+use super::memory::{Hasher, Memory};
 use super::workers::Workers;
 
 /// Cost of a hash and bounds of the work.
@@ -41,12 +42,12 @@ pub struct HashLimits {
 /// Makes and checks password hashes. Cheap to clone.
 #[derive(Clone)]
 pub struct PasswordHashes {
-    argon2: Argon2<'static>,
+    params: Params,
     /// A hash that no password fits: checked when the user is unknown, so that both answers take the same time.
     decoy: Arc<str>,
     admitted: Arc<Semaphore>,
     working: Arc<Semaphore>,
-    workers: Arc<Workers>,
+    workers: Arc<Workers<Memory>>,
     wait: Duration,
 }
 
@@ -75,10 +76,10 @@ impl PasswordHashes {
     pub fn new(limits: &HashLimits) -> Result<Self, HashSetupError> {
         let params = Params::new(limits.memory_kib, limits.iterations, limits.parallelism, None)
             .map_err(argon2::password_hash::Error::from)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let decoy = argon2.hash_password(uuid::Uuid::new_v4().as_bytes())?.to_string();
+        let decoy =
+            Memory::default().hasher(&params).hash_password(uuid::Uuid::new_v4().as_bytes())?.to_string();
         Ok(Self {
-            argon2,
+            params,
             decoy: decoy.into(),
             admitted: Arc::new(Semaphore::new(limits.concurrency + limits.queue)),
             working: Arc::new(Semaphore::new(limits.concurrency)),
@@ -92,7 +93,7 @@ impl PasswordHashes {
     /// # Errors
     /// [`Error::Busy`] when too many wait already, or this one has waited too long.
     pub async fn hash(&self, password: Password) -> Result<String, Error> {
-        let hash = self.work(move |argon2| argon2.hash_password(password.expose().as_bytes())).await?;
+        let hash = self.work(move |hasher| hasher.hash_password(password.expose().as_bytes())).await?;
         hash.map(|hash| hash.to_string()).map_err(|error| Error::Internal(error.into()))
     }
 
@@ -105,7 +106,7 @@ impl PasswordHashes {
         let stored =
             PasswordHash::new(hash.unwrap_or(&self.decoy)).map_err(|error| Error::Internal(error.into()))?;
         let fits =
-            self.work(move |argon2| argon2.verify_password(password.expose().as_bytes(), &stored)).await?;
+            self.work(move |hasher| hasher.verify_password(password.expose().as_bytes(), &stored)).await?;
         match fits {
             Ok(()) => Ok(known),
             Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
@@ -115,7 +116,7 @@ impl PasswordHashes {
 
     /// Whether `hash` costs a guesser less than one that is made today: fewer passes, less memory, or another algorithm.
     pub fn is_outdated(&self, hash: &str) -> bool {
-        let today = self.argon2.params();
+        let today = &self.params;
         let Ok(hash) = PasswordHash::new(hash) else { return false };
         let Ok(params) = Params::try_from(&hash) else { return true };
         hash.algorithm != Algorithm::Argon2id.ident()
@@ -127,17 +128,17 @@ impl PasswordHashes {
     async fn work<T, F>(&self, job: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&Argon2<'static>) -> T + Send + 'static,
+        F: FnOnce(&Hasher<'_>) -> T + Send + 'static,
     {
         let turn = self.turn().instrument(tracing::info_span!(target: TRACED, "password.wait")).await?;
-        let (argon2, span) = (self.argon2.clone(), tracing::info_span!(target: TRACED, "password.hash"));
+        let (params, span) = (self.params.clone(), tracing::info_span!(target: TRACED, "password.hash"));
         let (answer, answered) = oneshot::channel();
-        let hash = move || {
+        let hash = move |memory: &mut Memory| {
             let done = {
                 // The permits live as long as the work, also when the client has gone away.
                 let _turn = turn;
                 let started = Instant::now();
-                let done = span.in_scope(|| job(&argon2));
+                let done = span.in_scope(|| job(&memory.hasher(&params)));
                 metrics::histogram!("accounts_password_hash_seconds").record(started.elapsed().as_secs_f64());
                 done
             };

@@ -12,12 +12,13 @@ use std::thread::{Builder, JoinHandle};
 /// Name of the threads; Linux shows 15 letters.
 const NAME: &str = "password-hash";
 
-type Job = Box<dyn FnOnce() + Send>;
+type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// The threads. They end with it: a job in hand is waited for.
-pub(super) struct Workers {
+/// The threads, each with a state of its own that its jobs find as the one before has left it. They end with it: a job in
+/// hand is waited for.
+pub(super) struct Workers<S> {
     /// `None` only while the threads are waited for.
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<Job<S>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -26,10 +27,10 @@ pub(super) struct Workers {
 #[error("no worker is free")]
 pub(super) struct NoneFree;
 
-impl Workers {
+impl<S: Default + 'static> Workers<S> {
     /// Starts `count` threads, for which as many jobs may wait.
     pub(super) fn start(count: usize) -> io::Result<Self> {
-        let (jobs, queue) = sync_channel(count);
+        let (jobs, queue) = sync_channel::<Job<S>>(count);
         let queue = Arc::new(Mutex::new(queue));
         let thread = |_| {
             let queue = Arc::clone(&queue);
@@ -40,12 +41,12 @@ impl Workers {
     }
 
     /// Has a thread run `job`, without waiting for it. A job that panics is dropped and costs no thread.
-    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoneFree> {
+    pub(super) fn run(&self, job: impl FnOnce(&mut S) + Send + 'static) -> Result<(), NoneFree> {
         self.jobs.as_ref().ok_or(NoneFree)?.try_send(Box::new(job)).map_err(|_| NoneFree)
     }
 }
 
-impl Drop for Workers {
+impl<S> Drop for Workers<S> {
     fn drop(&mut self) {
         self.jobs = None;
         // They catch the panics of their jobs.
@@ -53,14 +54,15 @@ impl Drop for Workers {
     }
 }
 
-fn serve(queue: &Mutex<Receiver<Job>>) {
+fn serve<S: Default>(queue: &Mutex<Receiver<Job<S>>>) {
     yield_to_all();
+    let mut state = S::default();
     loop {
         // Nothing can fail while it is held, and only those wait for it who have nothing to do.
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // The hook has told of a panic; whoever waits for the job sees that it has gone.
-        drop(catch_unwind(AssertUnwindSafe(job)));
+        drop(catch_unwind(AssertUnwindSafe(|| job(&mut state))));
     }
 }
 
@@ -107,9 +109,9 @@ mod tests {
     #[test]
     fn only_the_workers_have_the_lowest_priority() {
         let before = priority();
-        let workers = Workers::start(1).unwrap();
+        let workers = Workers::<u32>::start(1).unwrap();
         let (tell, told) = channel();
-        workers.run(move || tell.send(priority()).unwrap()).unwrap();
+        workers.run(move |_| tell.send(priority()).unwrap()).unwrap();
         let idle = "5";
         assert_eq!(told.recv(), Ok((LEAST.to_string(), idle.to_owned())));
         assert_eq!(priority(), before);
@@ -117,37 +119,54 @@ mod tests {
 
     #[test]
     fn a_panic_costs_no_thread() {
-        let workers = Workers::start(1).unwrap();
+        let workers = Workers::<u32>::start(1).unwrap();
         let (tell, told) = channel();
         let (gone, lost) = channel::<()>();
         workers
-            .run(move || {
+            .run(move |_| {
                 let _gone = gone;
                 panic!("on purpose")
             })
             .unwrap();
         lost.recv().unwrap_err();
-        workers.run(move || tell.send(std::thread::current().name().map(str::to_owned)).unwrap()).unwrap();
+        workers.run(move |_| tell.send(std::thread::current().name().map(str::to_owned)).unwrap()).unwrap();
         assert_eq!(told.recv().unwrap().as_deref(), Some(NAME));
     }
 
     #[test]
     fn jobs_that_wait_are_bounded_and_finished_before_the_end() {
-        let workers = Workers::start(1).unwrap();
+        let workers = Workers::<u32>::start(1).unwrap();
         let (begin, begun) = channel();
         let (go, wait) = channel::<()>();
         let (tell, told) = channel();
         workers
-            .run(move || {
+            .run(move |_| {
                 begin.send(()).unwrap();
                 wait.recv().unwrap();
             })
             .unwrap();
         begun.recv().unwrap();
-        workers.run(move || tell.send(()).unwrap()).unwrap();
-        workers.run(|| ()).unwrap_err();
+        workers.run(move |_| tell.send(()).unwrap()).unwrap();
+        workers.run(|_| ()).unwrap_err();
         go.send(()).unwrap();
         drop(workers);
         assert_eq!(told.try_recv(), Ok(()));
+    }
+
+    #[test]
+    fn what_a_job_leaves_the_next_one_of_the_thread_finds() {
+        let workers = Workers::<u32>::start(1).unwrap();
+        let (tell, told) = channel();
+        for _ in 0..3 {
+            let tell = tell.clone();
+            let count = move |state: &mut u32| {
+                *state += 1;
+                tell.send(*state).unwrap();
+            };
+            workers.run(count).unwrap();
+            told.recv().unwrap();
+        }
+        workers.run(move |state| tell.send(*state).unwrap()).unwrap();
+        assert_eq!(told.recv(), Ok(3));
     }
 }

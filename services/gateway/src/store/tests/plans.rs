@@ -151,7 +151,7 @@ async fn the_functions_touch_what_they_need(fixture: &Fixture, client: &tokio_po
         (resume("1", "NULL, NULL", "1, 2"), 30_000),
         // Who was away for a moment, beside others: as far as his groups go.
         (format!("SELECT * FROM rested_since(ARRAY[5000, 1, 2, 3], ARRAY[{now}, {now}, {now}, {now}], ARRAY[NULL::uuid, NULL, NULL, NULL], 0)"),
-         9_500),
+         4_500),
     ] {
         // The first time it also reads what the catalogue says of its tables.
         client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
