@@ -23,7 +23,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::time::interval;
 use tracing::{Level, Metadata, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
@@ -175,7 +175,9 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(&config.filter)?.and(filter_fn(is_logged));
+    // Without a hint of its own the second half would hide that of the first, and what no log shows would be looked at here.
+    let discreet = filter_fn(is_logged).with_max_level_hint(LevelFilter::TRACE);
+    let filter = EnvFilter::builder().parse(&config.filter)?.and(discreet);
     let output = fmt::layer().with_writer(writer);
     let output = if config.json {
         output.json().flatten_event(true).with_span_list(false).map_event_format(InTrace).boxed()

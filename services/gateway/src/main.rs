@@ -13,6 +13,7 @@ use messenger_gateway::app;
 use messenger_gateway::care::Task;
 use messenger_gateway::cli::{Cli, Command};
 use messenger_gateway::config::Config;
+use tokio::runtime::Builder;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,14 +45,22 @@ fn run() -> anyhow::Result<ExitCode> {
 fn start(task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     let (config, _) = config()?;
     app::check(&config).context(Failure::Misconfigured)?;
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.threads > 0 {
-        runtime.worker_threads(config.threads);
-    }
-    runtime.enable_all().build().context("start the runtime")?.block_on(async {
+    runtime(config.threads).enable_all().build().context("start the runtime")?.block_on(async {
         let telemetry = Telemetry::start("gateway", &config.telemetry)?;
         task(config, telemetry).await
     })
+}
+
+/// One thread needs none of what lets several share their work.
+fn runtime(threads: usize) -> Builder {
+    let mut runtime = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    if threads > 1 {
+        runtime.worker_threads(threads);
+    }
+    runtime
 }
 
 /// Whether the process that serves with the same configuration is ready.

@@ -53,6 +53,15 @@ fn traced_span() -> Span {
 }
 
 #[test]
+fn what_no_log_shows_is_not_even_looked_at() {
+    for (filter, most) in [("info", LevelFilter::INFO), ("warn,messenger_chassis=debug", LevelFilter::DEBUG)]
+    {
+        let subscriber = subscriber(&config(&[("RUST_LOG", filter)]), None, std::io::sink).unwrap();
+        assert_eq!(subscriber.max_level_hint(), Some(most));
+    }
+}
+
+#[test]
 fn without_a_collector_nothing_is_made_of_a_span_of_a_trace() {
     for filter in [&[("RUST_LOG", "info")], &[("RUST_LOG", "trace")]] {
         logged(&config(filter), None, || {
