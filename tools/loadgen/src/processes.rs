@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -50,7 +51,7 @@ pub struct Memory {
 
 /// One line of `/proc/<pid>/stat`: CPU time in ticks, that of ended children included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stat {
+pub struct Stat {
     parent: u32,
     ticks: u64,
 }
@@ -88,6 +89,13 @@ pub(crate) fn used_since(before: &Processes, watched: &[Watched]) -> Vec<Usage> 
     watched.iter().chain([&ourselves]).filter_map(|watched| usage(watched, before, &after)).collect()
 }
 
+/// Processor time of the processes since `before`, all together.
+pub fn cpu_since(before: &Processes, watched: &[Watched]) -> Duration {
+    let after = processes();
+    let used = watched.iter().filter_map(|watched| usage(watched, before, &after));
+    Duration::from_secs_f64(used.map(|usage| usage.cpu_seconds).sum())
+}
+
 /// Memory of the processes now.
 pub(crate) fn memory(watched: &[Watched]) -> Vec<Memory> {
     let all = processes();
@@ -104,10 +112,10 @@ pub(crate) fn sum(memory: &[Memory], name: &str) -> u64 {
 }
 
 /// Every process of the machine with its parent and CPU time.
-pub(crate) type Processes = BTreeMap<u32, Stat>;
+pub type Processes = BTreeMap<u32, Stat>;
 
 /// Looks at every process of the machine.
-pub(crate) fn processes() -> Processes {
+pub fn processes() -> Processes {
     let entries = std::fs::read_dir(PROC).into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // One that ends meanwhile is missing here and counted with its parent.

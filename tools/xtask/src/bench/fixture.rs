@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::limits::{Inserts, Limits, Publish, Timed};
+use super::limits::{Inserts, Limits, Path, Publish, Timed};
 use super::load::{Load, Step};
 use super::origin::Origin;
 use super::outcome::{Conditions, Outcome};
@@ -27,6 +27,8 @@ pub(super) fn outcome() -> Outcome {
         postgres,
         echo: timed(123_456.0, 2_000, 9_990),
         redis: Publish { per_second: 410_000.0 },
+        path: Some(Path { timed: timed(2_500.0, 400, 900), cpu_micros: 250.0 }),
+        paced: Some(Path { timed: timed(999.0, 500, 2_100), cpu_micros: 308.0 }),
     };
     let conditions =
         Conditions { profile: "up".to_owned(), seconds: 10, gateways: 2, full: true, only: None };

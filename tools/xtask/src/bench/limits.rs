@@ -24,6 +24,10 @@ pub(super) struct Limits {
     pub(super) echo: Timed,
     /// Messages to a channel with one subscriber.
     pub(super) redis: Publish,
+    /// One message after the other: a socket, a commit of one row, Redis, another socket. Not in results of before.
+    pub(super) path: Option<Path>,
+    /// The same, a thousand a second.
+    pub(super) paced: Option<Path>,
 }
 
 /// Rows a second.
@@ -52,6 +56,15 @@ pub(super) struct Publish {
     pub(super) per_second: f64,
 }
 
+/// How long each takes in microseconds, and the servers' processor time for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Path {
+    #[serde(flatten)]
+    pub(super) timed: Timed,
+    pub(super) cpu_micros: f64,
+}
+
 impl Limits {
     /// PostgreSQL's database is copied, so nobody else may be connected to it.
     pub(super) fn measure(bench: &mut Bench<'_>) -> Result<Self> {
@@ -63,8 +76,20 @@ impl Limits {
             postgres: bare(bench, "PostgreSQL", &["postgres"])?,
             echo: bare(bench, "WebSockets", &["echo"])?,
             redis: bare(bench, "Redis", &["redis", "--url", &redis])?,
+            path: Some(path(bench, "one message after the other", &[])?),
+            paced: Some(path(bench, "1,000 messages a second", &["--rate", "1000"])?),
         })
     }
+}
+
+fn path(bench: &mut Bench<'_>, part: &str, pace: &[&str]) -> Result<Path> {
+    let redis = bench.system.redis_url();
+    let watched: Vec<_> =
+        bench.system.processes().iter().map(|(name, pid)| format!("--watch={name}={pid}")).collect();
+    let watched = watched.iter().map(String::as_str);
+    let arguments: Vec<_> =
+        ["path", "--url", &redis].into_iter().chain(watched).chain(pace.iter().copied()).collect();
+    bare(bench, part, &arguments)
 }
 
 fn bare<T: DeserializeOwned>(bench: &mut Bench<'_>, part: &str, arguments: &[&str]) -> Result<T> {

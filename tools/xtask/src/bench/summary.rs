@@ -45,15 +45,16 @@ pub(super) fn text(outcome: &Outcome, before: Option<&Outcome>) -> String {
 
 /// What the parts can do alone.
 pub(super) fn alone(outcome: &Outcome, before: Option<&Outcome>) -> Table {
-    let mut table = Table::new("Alone, on the same servers", &["a second", "p50 ms", "p99 ms"]);
-    type Rates = [Of<Limits>; 3];
-    let rows: [(&str, Rates); 8] = [
+    let mut table = Table::new("Alone, on the same servers", &["a second", "p50 ms", "p99 ms", "CPU µs"]);
+    type Rates = [Of<Limits>; 4];
+    let rows: [(&str, Rates); 10] = [
         (
             "8 KiB written and forced to disk",
             [
                 |limits| Some(limits.fsync.per_second),
                 |limits| Some(float(limits.fsync.p50)),
                 |limits| Some(float(limits.fsync.p99)),
+                none,
             ],
         ),
         (
@@ -62,20 +63,21 @@ pub(super) fn alone(outcome: &Outcome, before: Option<&Outcome>) -> Table {
                 |limits| Some(limits.commit.per_second),
                 |limits| Some(float(limits.commit.p50)),
                 |limits| Some(float(limits.commit.p99)),
+                none,
             ],
         ),
         (
             "inserts of one row, 1 connection",
-            [|limits| Some(limits.postgres.single_one_connection), none, none],
+            [|limits| Some(limits.postgres.single_one_connection), none, none, none],
         ),
         (
             "inserts of one row, 8 connections",
-            [|limits| Some(limits.postgres.single_eight_connections), none, none],
+            [|limits| Some(limits.postgres.single_eight_connections), none, none, none],
         ),
-        ("inserts of 200 rows, 2 connections", [|limits| Some(limits.postgres.batched), none, none]),
+        ("inserts of 200 rows, 2 connections", [|limits| Some(limits.postgres.batched), none, none, none]),
         (
             "send_messages of 200 rows, 2 connections",
-            [|limits| Some(limits.postgres.send_messages), none, none],
+            [|limits| Some(limits.postgres.send_messages), none, none, none],
         ),
         (
             "WebSocket echo, 64 sockets x 8",
@@ -83,11 +85,30 @@ pub(super) fn alone(outcome: &Outcome, before: Option<&Outcome>) -> Table {
                 |limits| Some(limits.echo.per_second),
                 |limits| Some(float(limits.echo.p50)),
                 |limits| Some(float(limits.echo.p99)),
+                none,
             ],
         ),
-        ("Redis publish, one subscriber", [|limits| Some(limits.redis.per_second), none, none]),
+        ("Redis publish, one subscriber", [|limits| Some(limits.redis.per_second), none, none, none]),
+        (
+            "socket, commit, Redis, socket, one after the other",
+            [
+                |limits| Some(limits.path.as_ref()?.timed.per_second),
+                |limits| Some(float(limits.path.as_ref()?.timed.p50)),
+                |limits| Some(float(limits.path.as_ref()?.timed.p99)),
+                |limits| Some(limits.path.as_ref()?.cpu_micros),
+            ],
+        ),
+        (
+            "the same, 1,000/s",
+            [
+                |limits| Some(limits.paced.as_ref()?.timed.per_second),
+                |limits| Some(float(limits.paced.as_ref()?.timed.p50)),
+                |limits| Some(float(limits.paced.as_ref()?.timed.p99)),
+                |limits| Some(limits.paced.as_ref()?.cpu_micros),
+            ],
+        ),
     ];
-    let units = [Unit::PerSecond, Unit::Millis, Unit::Millis];
+    let units = [Unit::PerSecond, Unit::Millis, Unit::Millis, Unit::Micros];
     for (name, figures) in rows {
         let cell = |(unit, figure): (Unit, Of<Limits>)| {
             Cell::figure(unit, figure(&outcome.limits), before.and_then(|before| figure(&before.limits)))
@@ -193,10 +214,10 @@ pub(super) fn processes(outcome: &Outcome) -> [Table; 2] {
     ]
 }
 
-/// The main scenario in units of what the parts can do alone.
+/// Scenarios in units of what the parts can do alone: the main one, if no other is named.
 pub(super) fn ratios(outcome: &Outcome, before: Option<&Outcome>) -> Table {
     let mut table = Table::new(&format!("Ratios of: {}", plan::PRIVATE), &["ratio"]);
-    let rows: [(&str, Of<Outcome>); 5] = [
+    let rows: [(&str, Of<Outcome>); 7] = [
         ("stored/s : inserts of one row/s, 1 connection", |it| {
             Some(private(it)?.stored.per_second / it.limits.postgres.single_one_connection)
         }),
@@ -211,6 +232,13 @@ pub(super) fn ratios(outcome: &Outcome, before: Option<&Outcome>) -> Table {
         }),
         ("stored/s : forced writes/s", |it| {
             Some(private(it)?.stored.per_second / it.limits.fsync.per_second)
+        }),
+        ("one in flight, p50 of delivery : socket, commit, Redis, socket", |it| {
+            let delivery = &it.messages(plan::ONE_IN_FLIGHT)?.send_to_delivery;
+            Some(float(delivery.p50) / float(it.limits.path.as_ref()?.timed.p50.max(1)))
+        }),
+        ("open loop 1,000/s, server CPU a message : the same, 1,000/s", |it| {
+            Some(it.messages(plan::OPEN)?.cpu_per_message()? / it.limits.paced.as_ref()?.cpu_micros)
         }),
     ];
     for (name, ratio) in rows {

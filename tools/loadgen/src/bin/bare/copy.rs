@@ -35,6 +35,11 @@ pub(crate) async fn within<T>(
 }
 
 impl Copy {
+    /// The same for another runtime.
+    pub(crate) fn again(&self) -> Self {
+        Self { config: self.config.clone(), connections: JoinSet::new() }
+    }
+
     pub(crate) async fn connect(&mut self) -> Result<Client> {
         let (client, connection) = self.config.connect(NoTls).await.context("connect to PostgreSQL")?;
         // What breaks it is told by the client's next statement.

@@ -5,6 +5,7 @@ mod copy;
 mod echo;
 mod fsync;
 mod pace;
+mod path;
 mod postgres;
 mod redis;
 mod rows;
@@ -36,6 +37,8 @@ enum Part {
     Redis(redis::Options),
     /// Messages a second that WebSockets carry to a server and back, with nothing behind them
     Echo(echo::Options),
+    /// Messages one after the other through a socket, a commit of one row, Redis and another socket
+    Path(path::Options),
     /// Fills the messenger's database with a large log, for `loadgen reads`
     Seed(seed::Options),
 }
@@ -56,6 +59,10 @@ fn main() -> Result<()> {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             print(&runtime.block_on(echo::run(&options))?)
+        }
+        Part::Path(options) => {
+            let url = given(options.database_url.as_ref(), "DATABASE_URL")?;
+            print(&single()?.block_on(path::run(&url, &options))?)
         }
         Part::Seed(options) => {
             let messages = given(options.database_url.as_ref(), "DATABASE_URL")?;

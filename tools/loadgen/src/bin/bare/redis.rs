@@ -42,9 +42,7 @@ pub(crate) struct Report {
 
 /// One connection publishes, pipeline after pipeline, and one is subscribed. Both share this process.
 pub(crate) async fn run(options: &Options) -> Result<Report> {
-    let client = Client::open(options.url.as_str()).context("read the server's URL")?;
-    let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
+    let client = client(&options.url)?;
     let channel = format!("bare-{}", Uuid::new_v4().simple());
     let arrived = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&arrived);
@@ -75,4 +73,11 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
     }
     ensure!(arrived.load(Ordering::Relaxed) == published, "not every message arrived");
     Ok(Report { per_second: window.per_second(count) })
+}
+
+/// One whose connections hear what is published.
+pub(crate) fn client(url: &str) -> Result<Client> {
+    let client = Client::open(url).context("read the server's URL")?;
+    let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    Ok(Client::open(client.get_connection_info().clone().set_redis_settings(settings))?)
 }

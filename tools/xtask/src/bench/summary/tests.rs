@@ -14,8 +14,8 @@ fn cells(text: &str, start: &str) -> Vec<String> {
 #[test]
 fn everything_is_in_its_column() {
     let text = text(&outcome(), None);
-    assert_eq!(cells(&text, "WebSocket echo, 64 sockets x 8"), ["123,456", "2.00", "9.99"]);
-    assert_eq!(cells(&text, "send_messages of 200 rows, 2 connections"), ["40,000", "–", "–"]);
+    assert_eq!(cells(&text, "WebSocket echo, 64 sockets x 8"), ["123,456", "2.00", "9.99", "–"]);
+    assert_eq!(cells(&text, "send_messages of 200 rows, 2 connections"), ["40,000", "–", "–", "–"]);
     let row = ["20,000", "20,000", "6.00", "13.20", "8.00", "17.60", "33.60", "38.5", "12.50"];
     assert_eq!(cells(&text, plan::PRIVATE), row);
     assert_eq!(
@@ -28,6 +28,9 @@ fn everything_is_in_its_column() {
         ["2.20", "4.84"]
     );
     assert_eq!(cells(&text, "stored/s : send_messages alone"), ["0.50"]);
+    assert_eq!(cells(&text, "the same, 1,000/s"), ["999", "0.50", "2.10", "308.0"]);
+    assert_eq!(cells(&text, "one in flight, p50 of delivery : socket, commit, Redis, socket"), ["1.50"]);
+    assert_eq!(cells(&text, "open loop 1,000/s, server CPU a message : the same, 1,000/s"), ["1.25"]);
     assert_eq!(cells(&text, "1024 in flight")[0], "39,500");
     assert_eq!(cells(&text, "private 32 x 8: stored ").join(" "), "20,000/s ≥ 20,640/s missed");
 }
