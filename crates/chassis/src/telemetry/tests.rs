@@ -54,9 +54,10 @@ fn traced_span() -> Span {
 
 #[test]
 fn what_no_log_shows_is_not_even_looked_at() {
-    for (filter, most) in [("info", LevelFilter::INFO), ("warn,messenger_chassis=debug", LevelFilter::DEBUG)]
-    {
-        let subscriber = subscriber(&config(&[("RUST_LOG", filter)]), None, std::io::sink).unwrap();
+    let (info, debug) =
+        (config(&[("RUST_LOG", "info")]), config(&[("RUST_LOG", "warn,messenger_chassis=debug")]));
+    for (config, most) in [(info, LevelFilter::INFO), (debug, LevelFilter::DEBUG)] {
+        let subscriber = subscriber(&config, None, std::io::sink).unwrap();
         assert_eq!(subscriber.max_level_hint(), Some(most));
     }
 }

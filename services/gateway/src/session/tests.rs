@@ -174,14 +174,8 @@ async fn replica() -> Replica {
         dialogs_cached: 100,
         receipt_members: 5,
     };
-    let messenger = Messenger::new(
-        store.clone(),
-        usecase::rested(store.clone(), &tasks),
-        lanes,
-        Arc::clone(&delivery),
-        directory,
-        limits,
-    );
+    let rested = usecase::rested(store.clone(), &tasks);
+    let messenger = Messenger::new(store.clone(), rested, lanes, delivery.clone(), directory, limits);
     Replica {
         _stop: tasks.stop().clone().drop_guard(),
         database,

@@ -25,6 +25,69 @@ const COLUMNS: [(&str, Unit, Of<Load>); 9] = [
     ("batch", Unit::Ratio, |load| load.rows_per_statement),
 ];
 
+/// What is measured alone: how many a second, p50, p99, and processor time.
+const PARTS: [(&str, [Of<Limits>; 4]); 10] = [
+    (
+        "8 KiB written and forced to disk",
+        [
+            |limits| Some(limits.fsync.per_second),
+            |limits| Some(float(limits.fsync.p50)),
+            |limits| Some(float(limits.fsync.p99)),
+            none,
+        ],
+    ),
+    (
+        "one row, one commit, one connection",
+        [
+            |limits| Some(limits.commit.per_second),
+            |limits| Some(float(limits.commit.p50)),
+            |limits| Some(float(limits.commit.p99)),
+            none,
+        ],
+    ),
+    (
+        "inserts of one row, 1 connection",
+        [|limits| Some(limits.postgres.single_one_connection), none, none, none],
+    ),
+    (
+        "inserts of one row, 8 connections",
+        [|limits| Some(limits.postgres.single_eight_connections), none, none, none],
+    ),
+    ("inserts of 200 rows, 2 connections", [|limits| Some(limits.postgres.batched), none, none, none]),
+    (
+        "send_messages of 200 rows, 2 connections",
+        [|limits| Some(limits.postgres.send_messages), none, none, none],
+    ),
+    (
+        "WebSocket echo, 64 sockets x 8",
+        [
+            |limits| Some(limits.echo.per_second),
+            |limits| Some(float(limits.echo.p50)),
+            |limits| Some(float(limits.echo.p99)),
+            none,
+        ],
+    ),
+    ("Redis publish, one subscriber", [|limits| Some(limits.redis.per_second), none, none, none]),
+    (
+        "socket, commit, Redis, socket, one after the other",
+        [
+            |limits| Some(limits.path.as_ref()?.timed.per_second),
+            |limits| Some(float(limits.path.as_ref()?.timed.p50)),
+            |limits| Some(float(limits.path.as_ref()?.timed.p99)),
+            |limits| Some(limits.path.as_ref()?.cpu_micros),
+        ],
+    ),
+    (
+        "the same, 1,000/s",
+        [
+            |limits| Some(limits.paced.as_ref()?.timed.per_second),
+            |limits| Some(float(limits.paced.as_ref()?.timed.p50)),
+            |limits| Some(float(limits.paced.as_ref()?.timed.p99)),
+            |limits| Some(limits.paced.as_ref()?.cpu_micros),
+        ],
+    ),
+];
+
 /// Everything, in the order in which it is read; with the change since `before` where there is one.
 pub(super) fn text(outcome: &Outcome, before: Option<&Outcome>) -> String {
     let mut all = vec![
@@ -46,70 +109,8 @@ pub(super) fn text(outcome: &Outcome, before: Option<&Outcome>) -> String {
 /// What the parts can do alone.
 pub(super) fn alone(outcome: &Outcome, before: Option<&Outcome>) -> Table {
     let mut table = Table::new("Alone, on the same servers", &["a second", "p50 ms", "p99 ms", "CPU µs"]);
-    type Rates = [Of<Limits>; 4];
-    let rows: [(&str, Rates); 10] = [
-        (
-            "8 KiB written and forced to disk",
-            [
-                |limits| Some(limits.fsync.per_second),
-                |limits| Some(float(limits.fsync.p50)),
-                |limits| Some(float(limits.fsync.p99)),
-                none,
-            ],
-        ),
-        (
-            "one row, one commit, one connection",
-            [
-                |limits| Some(limits.commit.per_second),
-                |limits| Some(float(limits.commit.p50)),
-                |limits| Some(float(limits.commit.p99)),
-                none,
-            ],
-        ),
-        (
-            "inserts of one row, 1 connection",
-            [|limits| Some(limits.postgres.single_one_connection), none, none, none],
-        ),
-        (
-            "inserts of one row, 8 connections",
-            [|limits| Some(limits.postgres.single_eight_connections), none, none, none],
-        ),
-        ("inserts of 200 rows, 2 connections", [|limits| Some(limits.postgres.batched), none, none, none]),
-        (
-            "send_messages of 200 rows, 2 connections",
-            [|limits| Some(limits.postgres.send_messages), none, none, none],
-        ),
-        (
-            "WebSocket echo, 64 sockets x 8",
-            [
-                |limits| Some(limits.echo.per_second),
-                |limits| Some(float(limits.echo.p50)),
-                |limits| Some(float(limits.echo.p99)),
-                none,
-            ],
-        ),
-        ("Redis publish, one subscriber", [|limits| Some(limits.redis.per_second), none, none, none]),
-        (
-            "socket, commit, Redis, socket, one after the other",
-            [
-                |limits| Some(limits.path.as_ref()?.timed.per_second),
-                |limits| Some(float(limits.path.as_ref()?.timed.p50)),
-                |limits| Some(float(limits.path.as_ref()?.timed.p99)),
-                |limits| Some(limits.path.as_ref()?.cpu_micros),
-            ],
-        ),
-        (
-            "the same, 1,000/s",
-            [
-                |limits| Some(limits.paced.as_ref()?.timed.per_second),
-                |limits| Some(float(limits.paced.as_ref()?.timed.p50)),
-                |limits| Some(float(limits.paced.as_ref()?.timed.p99)),
-                |limits| Some(limits.paced.as_ref()?.cpu_micros),
-            ],
-        ),
-    ];
     let units = [Unit::PerSecond, Unit::Millis, Unit::Millis, Unit::Micros];
-    for (name, figures) in rows {
+    for (name, figures) in PARTS {
         let cell = |(unit, figure): (Unit, Of<Limits>)| {
             Cell::figure(unit, figure(&outcome.limits), before.and_then(|before| figure(&before.limits)))
         };

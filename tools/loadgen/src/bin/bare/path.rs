@@ -13,6 +13,7 @@ use clap::Args;
 use futures_util::{SinkExt as _, StreamExt as _};
 use messenger_loadgen::processes::{Watched, cpu_since, processes};
 use nix::time::{ClockId, clock_gettime};
+use redis::aio::SendError;
 use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, Value};
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +30,9 @@ use crate::postgres::{ONE, TABLE};
 use crate::redis::client;
 use crate::rows::{Dialog, Source};
 use crate::single;
+
+/// What Redis pushes and nobody has taken yet; one message is under way at a time.
+const PUSHES: usize = 16;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -153,8 +157,9 @@ async fn tell(
     redis: Client,
     channel: String,
 ) -> Result<Duration> {
-    let (heard, mut news) = mpsc::unbounded_channel();
-    let listening = AsyncConnectionConfig::new().set_push_sender(heard);
+    let (heard, mut news) = mpsc::channel(PUSHES);
+    let listening =
+        AsyncConnectionConfig::new().set_push_sender(move |push| heard.try_send(push).map_err(|_| SendError));
     let listener = redis.get_multiplexed_async_connection_with_config(&listening).await;
     let mut listener = listener.context("connect to Redis")?;
     listener.subscribe(&channel).await.context("subscribe")?;
