@@ -51,16 +51,17 @@ fn start(task: impl AsyncFnOnce(Config, Telemetry) -> anyhow::Result<ExitCode>) 
     })
 }
 
-/// One thread needs none of what lets several share their work.
+/// One thread needs none of what lets several share their work. 0: as many as there are processors.
 fn runtime(threads: usize) -> Builder {
-    let mut runtime = match threads {
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match if threads == 0 { processors() } else { threads } {
         1 => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    if threads > 1 {
-        runtime.worker_threads(threads);
+        several => {
+            let mut runtime = Builder::new_multi_thread();
+            runtime.worker_threads(several);
+            runtime
+        }
     }
-    runtime
 }
 
 /// Whether the process that serves with the same configuration is ready.

@@ -9,7 +9,8 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::password_hash::{CustomizedPasswordHasher, Error, PasswordHasher, Result};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-/// The memory of one thread. It holds what the last hash has left until the next one.
+/// The memory of one thread. It holds what the last hash has left until the next one: neither the password nor what it was
+/// hashed to at first, and argon2 gave such memory back as it was, too.
 #[derive(Default)]
 pub(super) struct Memory(RefCell<Vec<Block>>);
 
@@ -40,9 +41,7 @@ impl PasswordHasher<PasswordHash> for Hasher<'_> {
         let length = self.params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
         let output = output.get_mut(..length).ok_or(Error::OutputSize)?;
         let mut blocks = self.memory.0.borrow_mut();
-        // Neither more than this takes: a stored hash may have cost more than one of today.
-        blocks.resize_with(self.params.block_count(), Block::default);
-        blocks.shrink_to_fit();
+        make_room(&mut blocks, self.params.block_count())?;
         Argon2::new(self.algorithm, self.version, self.params.clone()).hash_password_into_with_memory(
             password,
             &salt,
@@ -57,6 +56,15 @@ impl PasswordHasher<PasswordHash> for Hasher<'_> {
             hash: Some(Output::new(output)?),
         })
     }
+}
+
+/// As many blocks and no more: a stored hash may cost more than one of today. What cannot be had is an error.
+fn make_room(blocks: &mut Vec<Block>, count: usize) -> Result<()> {
+    blocks.truncate(count);
+    blocks.shrink_to_fit();
+    blocks.try_reserve_exact(count - blocks.len()).map_err(|_| argon2::Error::OutOfMemory)?;
+    blocks.resize_with(count, Block::default);
+    Ok(())
 }
 
 /// What a stored hash is checked with.

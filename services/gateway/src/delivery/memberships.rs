@@ -14,8 +14,8 @@ pub(super) type Memberships = Crowd<(UserId, Xid), Vec<Membership>>;
 
 /// Starts the reader.
 pub(super) fn memberships(context: &Arc<Context>, tasks: &Tasks) -> Memberships {
-    let context = Arc::clone(context);
-    Crowd::start("memberships", tasks, move |asked: Vec<(UserId, Xid)>| {
+    let (context, wait) = (Arc::clone(context), context.store.call_limit());
+    Crowd::start("memberships", wait, tasks, move |asked: Vec<(UserId, Xid)>| {
         let context = Arc::clone(&context);
         async move {
             let since = asked.iter().map(|(_, since)| *since).min().unwrap_or(Xid(0));

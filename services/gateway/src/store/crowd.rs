@@ -4,17 +4,22 @@
 //! database little more than one of them, takes one connection, and no client that gives up half-way takes a connection
 //! along.
 
+use std::time::Duration;
+
 use messenger_chassis::lifecycle::Tasks;
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
 
-/// Questions that one statement answers, and as many that queue for the next one; those beyond wait for room.
+/// Questions that one statement answers, and as many that queue for the next one; those beyond wait for room, not for ever.
 const BATCH: usize = 256;
 
 /// The handle that asks. The reader ends with the last one.
 #[derive(Debug)]
-pub struct Crowd<Q, A>(mpsc::Sender<Asked<Q, A>>);
+pub struct Crowd<Q, A> {
+    questions: mpsc::Sender<Asked<Q, A>>,
+    wait: Duration,
+}
 
 #[derive(Debug)]
 struct Asked<Q, A> {
@@ -23,25 +28,26 @@ struct Asked<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Crowd<Q, A> {
-    /// Starts the reader, the task `name`. `read` answers all questions, in their order.
-    pub fn start<R, F>(name: &'static str, tasks: &Tasks, read: R) -> Self
+    /// Starts the reader, the task `name`. `read` answers all questions, in their order. Nobody waits longer than `wait` for
+    /// room in the queue, from which on two statements at most are to be waited for.
+    pub fn start<R, F>(name: &'static str, wait: Duration, tasks: &Tasks, read: R) -> Self
     where
         R: Fn(Vec<Q>) -> F + Send + 'static,
         F: Future<Output = Result<Vec<A>, StoreError>> + Send + 'static,
     {
         let (questions, queue) = mpsc::channel(BATCH);
         tasks.spawn_essential(name, answer_all(read, queue));
-        Self(questions)
+        Self { questions, wait }
     }
 
     /// What is so at some moment of this call.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Unavailable`] also when there was no room in time.
     pub async fn ask(&self, question: Q) -> Result<A, StoreError> {
         let (answer, answered) = oneshot::channel();
-        // The reader ends only after whoever asks. Should it have failed, nobody answers either.
-        let _ = self.0.send(Asked { question, answer }).await;
+        // The reader ends only after whoever asks. Should it have failed, or should there be no room, nobody answers either.
+        let _ = self.questions.send_timeout(Asked { question, answer }, self.wait).await;
         answered.await.unwrap_or(Err(StoreError::Unavailable))
     }
 }
@@ -79,7 +85,10 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use futures_util::future::join_all;
+    use futures_util::poll;
+    use futures_util::stream::{FuturesUnordered, StreamExt as _};
     use tokio::sync::Semaphore;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -90,10 +99,13 @@ mod tests {
         batches: Arc<Mutex<Vec<Vec<u32>>>>,
     }
 
+    /// More than any test takes.
+    const WAIT: Duration = Duration::from_secs(600);
+
     fn doubling(result: Result<(), StoreError>) -> Doubling {
         let (go, batches) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
         let (turns, kept) = (Arc::clone(&go), Arc::clone(&batches));
-        let crowd = Crowd::start("doubling", &Tasks::new(), move |numbers: Vec<u32>| {
+        let crowd = Crowd::start("doubling", WAIT, &Tasks::new(), move |numbers: Vec<u32>| {
             let (turns, result) = (Arc::clone(&turns), result.clone());
             kept.lock().unwrap().push(numbers.clone());
             async move {
@@ -116,21 +128,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_has_left_is_not_asked_for() {
+    async fn whoever_has_left_is_not_asked_for_and_takes_no_answer_along() {
         let Doubling { crowd, go, batches } = doubling(Ok(()));
-        let (first, second) = (crowd.ask(1), crowd.ask(2));
-        let third = async {
-            // Both are under way or queued; the second leaves.
+        let (mut asked, mut queued) = (Box::pin(crowd.ask(1)), Box::pin(crowd.ask(2)));
+        assert!(poll!(&mut asked).is_pending());
+        while batches.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
-            go.add_permits(2);
-            crowd.ask(3).await
-        };
-        let (mut second, third) = (Box::pin(second), Box::pin(third));
-        assert!(futures_util::poll!(&mut second).is_pending());
-        drop(second);
-        let (first, third) = tokio::join!(first, third);
-        assert_eq!((first, third), (Ok(2), Ok(6)));
-        assert!(batches.lock().unwrap().iter().flatten().all(|number| *number != 2));
+        }
+        // The first is being answered, the second waits for the next statement: both leave.
+        assert!(poll!(&mut queued).is_pending());
+        drop((asked, queued));
+        go.add_permits(2);
+        assert_eq!(crowd.ask(3).await, Ok(6));
+        assert_eq!(*batches.lock().unwrap(), [[1], [3]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_finds_no_room_is_told_in_time() {
+        let Doubling { crowd, .. } = doubling(Ok(()));
+        let mut all: FuturesUnordered<_> = (0..1_000).map(|number| crowd.ask(number)).collect();
+        // Nobody is answered: some are in hand, some are queued, and the others wait for room.
+        let mut refused = 0;
+        while let Ok(Some(answer)) = timeout(2 * WAIT, all.next()).await {
+            assert_eq!(answer, Err(StoreError::Unavailable));
+            refused += 1;
+        }
+        assert!((1_000 - 2 * BATCH..1_000).contains(&refused), "{refused}");
     }
 
     #[tokio::test]

@@ -20,6 +20,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What an answer has too few or too many of, or says in a way that the code does not know.
+    pub(super) fn of_answer() -> Self {
+        tracing::error!("the database has answered what nobody understands");
+        Self::Internal
+    }
+
     /// The class of what a statement ended with.
     pub(super) fn of_statement(error: &tokio_postgres::Error) -> Self {
         let code = error.code().map_or("none", SqlState::code);

@@ -246,7 +246,7 @@ impl Store {
         for row in self.rows(CONVERSATIONS_OF, &[&ids, &since.0]).await? {
             let number = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
             let of_user = number.checked_sub(1).and_then(|index| all.get_mut(index));
-            of_user.ok_or(StoreError::Internal)?.push(Membership {
+            of_user.ok_or_else(StoreError::of_answer)?.push(Membership {
                 conversation: ConversationId(row.try_get(1)?),
                 joined_seq: Seq(row.try_get(2)?),
                 last_seq: Seq(row.try_get(3)?),

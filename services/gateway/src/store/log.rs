@@ -140,7 +140,7 @@ fn are_many(rows: &[Row], wanted: i64) -> bool {
 }
 
 fn sweep_of(rows: &[Row]) -> Result<(Epoch, Sweep), StoreError> {
-    let first = rows.first().ok_or(StoreError::Internal)?;
+    let first = rows.first().ok_or_else(StoreError::of_answer)?;
     let (cursor, caught_up) = (Xid(first.try_get(0)?), !first.try_get::<_, bool>(1)?);
     let epoch = Epoch { id: first.try_get(6)?, tag: first.try_get(7)? };
     let mut heads = Vec::with_capacity(rows.len());

@@ -109,6 +109,11 @@ impl Store {
         Self { turns: Some(Arc::new(Semaphore::new(connections))), ..self.clone() }
     }
 
+    /// How long a call takes at most, once it has a connection.
+    pub fn call_limit(&self) -> Duration {
+        self.config.call
+    }
+
     /// Sets the gauges of the connections to the primary.
     pub fn gauges(&self) -> impl Fn() + Send + Sync + use<> {
         postgres::gauges(&self.pool)
@@ -136,7 +141,7 @@ impl Store {
     }
 
     async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row, StoreError> {
-        self.rows(sql, params).await?.into_iter().next().ok_or(StoreError::Internal)
+        self.rows(sql, params).await?.into_iter().next().ok_or_else(StoreError::of_answer)
     }
 }
 

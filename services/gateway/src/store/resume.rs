@@ -88,7 +88,7 @@ impl Store {
             asked.iter().map(|(_, since)| (since.xid.0, since.epoch)).unzip();
         let rows = self.rows(RESTED_SINCE, &[&users, &marks, &epochs, &margin]).await?;
         if rows.len() != asked.len() {
-            return Err(StoreError::Internal);
+            return Err(StoreError::of_answer());
         }
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }

@@ -100,7 +100,7 @@ impl Store {
             self.rows(SEND_MESSAGES, params).await?
         };
         if rows.len() != drafts.len() {
-            return Err(StoreError::Internal);
+            return Err(StoreError::of_answer());
         }
         rows.iter().map(outcome).collect()
     }
@@ -127,6 +127,6 @@ fn outcome(row: &tokio_postgres::Row) -> Result<Outcome, StoreError> {
         4 => Outcome::UnknownConversation,
         5 => Outcome::UnknownTarget,
         6 => Outcome::Busy,
-        _ => return Err(StoreError::Internal),
+        _ => return Err(StoreError::of_answer()),
     })
 }

@@ -127,6 +127,6 @@ impl Store {
 }
 
 fn sighting(rows: &[Row]) -> Result<Sighting, StoreError> {
-    let row = rows.first().ok_or(StoreError::Internal)?;
+    let row = rows.first().ok_or_else(StoreError::of_answer)?;
     Ok(Sighting { horizon: Xid(row.try_get(0)?), started: row.try_get(1)?, follows: row.try_get(2)? })
 }

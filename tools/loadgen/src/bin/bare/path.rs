@@ -18,7 +18,7 @@ use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, Value};
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
@@ -31,6 +31,8 @@ use crate::redis::client;
 use crate::rows::{Dialog, Source};
 use crate::single;
 
+/// How long one message may take, and one answer of Redis: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What Redis pushes and nobody has taken yet; one message is under way at a time.
 const PUSHES: usize = 16;
 
@@ -89,15 +91,20 @@ async fn measure(copy: &mut Copy, options: &Options) -> Result<Report> {
     let storing = Gateway::start(move |socket, ready| store(socket, ready, database, to))?;
     let telling = Gateway::start(move |socket, ready| tell(socket, ready, redis, channel))?;
     let (mut from, mut to) = tokio::try_join!(connect(storing.address), connect(telling.address))?;
-    tokio::try_join!(storing.ready, telling.ready).context("a gateway's thread has failed")?;
+    let ready = tokio::try_join!(storing.ready, telling.ready).context("a gateway is not ready");
     let before = processes();
-    let (steps, count) = pass(&mut from, &mut to, options).await?;
+    let passed = match ready {
+        Ok(_) => pass(&mut from, &mut to, options).await,
+        Err(error) => Err(error),
+    };
     let servers = cpu_since(&before, &options.watch);
-    tokio::try_join!(from.close(None), to.close(None)).context("close the sockets")?;
+    // A gateway that has failed does not hear it, and says below why.
+    drop((from.close(None).await, to.close(None).await));
     let mut gateways = Duration::ZERO;
     for thread in [storing.thread, telling.thread] {
         gateways += thread.join().map_err(|_| anyhow!("a gateway's thread has panicked"))??;
     }
+    let (steps, count) = passed?;
     let pace = steps.report();
     let cpu_micros = (servers + gateways).as_secs_f64() * 1e6 / f64::from(count.max(1));
     Ok(Report { per_second: pace.per_second, p50: pace.p50, p99: pace.p99, cpu_micros })
@@ -118,7 +125,11 @@ async fn pass(
         due += interval;
         let started = Instant::now();
         from.send(message.clone()).await?;
-        let arrived = to.next().await.context("the second gateway has gone")??;
+        let arrived = tokio::select! {
+            arrived = timeout(PATIENCE, to.next()) => arrived.context("nothing has arrived")?,
+            _ = from.next() => None,
+        };
+        let arrived = arrived.context("a gateway has gone")??;
         ensure!(arrived == message, "another message has arrived");
         if steps.note(started, Instant::now()) {
             return Ok((steps, count));
@@ -136,7 +147,9 @@ async fn store(
 ) -> Result<Duration> {
     let database = copy.connect().await?;
     let statement = database.prepare(ONE).await?;
-    let mut publisher = redis.get_multiplexed_async_connection().await.context("connect to Redis")?;
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let publisher = redis.get_multiplexed_async_connection_with_config(&patient).await;
+    let mut publisher = publisher.context("connect to Redis")?;
     let mut source = Source::new(&[Dialog::of_pair(0)], 0);
     let clock = Clock::start(ready)?;
     while let Some(Message::Text(text)) = socket.next().await.transpose()? {
