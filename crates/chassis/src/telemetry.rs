@@ -20,6 +20,7 @@ use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tokio::task::spawn_blocking;
 use tokio::time::interval;
 use tracing::{Level, Metadata, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -158,10 +159,13 @@ impl Telemetry {
         &self.metrics
     }
 
-    /// Sends the last spans.
-    pub fn stop(self) {
-        if let Some(Err(error)) = self.provider.map(|provider| provider.shutdown_with_timeout(FLUSH)) {
-            tracing::warn!(%error, "the last spans were not sent");
+    /// Sends the last spans. They travel through this runtime, so its only thread must not wait for them.
+    pub async fn stop(self) {
+        let Some(provider) = self.provider else { return };
+        match spawn_blocking(move || provider.shutdown_with_timeout(FLUSH)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last spans were not sent"),
+            Err(error) => tracing::warn!(%error, "the last spans were not sent"),
         }
     }
 }

@@ -52,7 +52,7 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     let app = App::build(&config, Arc::new(SystemClock), telemetry.metrics(), lifecycle.tasks())?;
     app.run(&config, listeners, &telemetry, lifecycle.tasks())?;
     let code = lifecycle.run(config.leave, config.stop_deadline).await;
-    telemetry.stop();
+    telemetry.stop().await;
     Ok(code)
 }
 

@@ -95,7 +95,7 @@ pub async fn serve(config: Config, telemetry: Telemetry) -> anyhow::Result<ExitC
     tasks.spawn_essential("http", serve_http(public, router, config.http_limits.clone(), tasks.clone()));
     tasks.spawn_essential("admin", serve_http(private, admin, HttpLimits::default(), tasks.clone()));
     let code = lifecycle.run(config.leave, config.stop).await;
-    telemetry.stop();
+    telemetry.stop().await;
     Ok(code)
 }
 

@@ -104,6 +104,19 @@ async fn a_name_is_looked_up_at_accounts_within_the_trace_of_the_request() {
 }
 
 #[tokio::test]
+async fn a_gateway_of_one_thread_sends_its_last_spans_before_it_stops() {
+    let collector = Collector::start().await;
+    let seldom = [("OTEL_BSP_SCHEDULE_DELAY", "3600000"), ("GATEWAY_THREADS", "1")];
+    let mut cluster = start(&collector, &seldom).await;
+    let ann = People::of(&cluster).join("Ann").await;
+    let a = ann.connect(&cluster, 0).await;
+    a.request(&ListLastMessage { limit: 5, page: 1 }).await.unwrap();
+    cluster.terminate(0, SOON).await;
+    let listed = [("gateway", "listLastMessage")];
+    collector.wait_for(SOON, |spans| chain(spans, &listed).map(|_| ())).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_line_of_the_log_names_its_trace() {
     let collector = Collector::start().await;
     let cluster = traced(&collector).await;
@@ -179,10 +192,11 @@ async fn what_is_pushed_is_what_can_be_fetched() {
 }
 
 async fn traced(collector: &Collector) -> Cluster {
-    let settings = [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
-        ("OTEL_TRACES_SAMPLER_ARG", "1"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-    ];
+    start(collector, &[("OTEL_BSP_SCHEDULE_DELAY", "100")]).await
+}
+
+async fn start(collector: &Collector, settings: &[(&str, &str)]) -> Cluster {
+    let traced = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()), ("OTEL_TRACES_SAMPLER_ARG", "1")];
+    let settings = [&traced, settings].concat();
     Cluster::start(ClusterOptions { gateways: 2, settings: &settings, ..ClusterOptions::default() }).await
 }
