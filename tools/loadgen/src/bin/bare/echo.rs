@@ -7,17 +7,13 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use hdrhistogram::Histogram;
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
-use crate::pace::Window;
-
-/// Longest latency that is told apart, in microseconds.
-const LONGEST_MICROS: u64 = 60_000_000;
+use crate::pace::{LONGEST_MICROS, Report, Window};
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, Args)]
@@ -34,17 +30,6 @@ pub(crate) struct Options {
     /// Bytes of a message
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=16_384))]
     bytes: u16,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Report {
-    /// Messages that came back, a second.
-    per_second: f64,
-    /// Half came back quicker, in microseconds.
-    p50: u64,
-    /// 99 of 100 came back quicker, in microseconds.
-    p99: u64,
 }
 
 /// Server and clients share this process: the figure holds both sides' work.

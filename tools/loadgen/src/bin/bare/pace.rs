@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const WARM_UP: Duration = Duration::from_millis(500);
 
 /// Longest latency that is told apart, in microseconds.
-const LONGEST_MICROS: u64 = 60_000_000;
+pub(crate) const LONGEST_MICROS: u64 = 60_000_000;
 
 /// The time that is measured.
 #[derive(Debug, Clone, Copy)]

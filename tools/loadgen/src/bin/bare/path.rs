@@ -25,7 +25,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 use uuid::Uuid;
 
 use crate::copy::{self, Copy};
-use crate::pace::{Steps, Window};
+use crate::pace::{self, Steps, Window};
 use crate::postgres::{ONE, TABLE};
 use crate::redis::client;
 use crate::rows::{Dialog, Source};
@@ -63,12 +63,9 @@ pub(crate) struct Options {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
-    /// Messages that arrived, a second.
-    per_second: f64,
-    /// Half arrived quicker, in microseconds.
-    p50: u64,
-    /// 99 of 100 arrived quicker, in microseconds.
-    p99: u64,
+    /// Messages that arrived, and how long each took.
+    #[serde(flatten)]
+    pace: pace::Report,
     /// Processor time a message, without the client's, in microseconds.
     cpu_micros: f64,
 }
@@ -105,9 +102,8 @@ async fn measure(copy: &mut Copy, options: &Options) -> Result<Report> {
         gateways += thread.join().map_err(|_| anyhow!("a gateway's thread has panicked"))??;
     }
     let (steps, count) = passed?;
-    let pace = steps.report();
     let cpu_micros = (servers + gateways).as_secs_f64() * 1e6 / f64::from(count.max(1));
-    Ok(Report { per_second: pace.per_second, p50: pace.p50, p99: pace.p99, cpu_micros })
+    Ok(Report { pace: steps.report(), cpu_micros })
 }
 
 /// Sends and waits, again and again; also how many there were, those of the warm-up included.
